@@ -1,0 +1,29 @@
+//! What a policy can ask about the request it picks for.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use smallvec::SmallVec;
+
+/// The request as the gateway received it, checked. It is lent to the policy for the time of a
+/// pick, and only to policies that import `request-info`.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The method.
+    pub method: Method,
+    /// The target as received (path and query; the host is in `host`).
+    pub target: Uri,
+    /// The host asked for, lower case, without the port.
+    pub host: Bytes,
+    /// The fields of the head.
+    pub headers: HeaderMap,
+    /// Declared length of the body; none when chunked.
+    pub body_length: Option<u64>,
+    /// Who asks; none for a unix socket.
+    pub client: Option<IpAddr>,
+    /// Value of the upstream's `hash_key` expression; empty when none is configured.
+    pub key: SmallVec<[u8; 64]>,
+    /// Candidates already tried for this request, in order.
+    pub tried: SmallVec<[u32; 8]>,
+}

@@ -1,0 +1,5 @@
+//! Policies: WebAssembly components that choose a backend. The only room that knows wasmtime.
+
+mod facts;
+
+pub use facts::Facts;

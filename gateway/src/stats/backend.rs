@@ -1,0 +1,234 @@
+//! What is counted for one backend, and for one upstream.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::{DecayedMean, DecayedShare, Outcome, Verdict, clock};
+
+/// Response time assumed before an upstream has answered anything: one millisecond, as log2 of
+/// microseconds.
+const UNKNOWN_LATENCY: f32 = 9.965_784;
+
+/// The statistics of one backend. They outlive generations: a backend that stays configured
+/// keeps them over every reload. Aligned so that two backends never share a cache line.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct BackendStats {
+    in_flight: AtomicU32,
+    failures_in_a_row: AtomicU32,
+    /// Sum of the start times of what is in flight, so that the mean age is one subtraction.
+    started_sum: AtomicU64,
+    last_used: AtomicU64,
+    latency: DecayedMean,
+    first_byte: DecayedMean,
+    connect: DecayedMean,
+    failures: DecayedShare,
+    totals: [AtomicU64; Verdict::ALL.len()],
+    reported: AtomicU64,
+    reported_at: AtomicU64,
+    known_since: u64,
+}
+
+/// What is known about an upstream as a whole: where a backend without samples starts.
+#[derive(Debug, Default)]
+pub struct UpstreamStats {
+    latency: DecayedMean,
+}
+
+impl UpstreamStats {
+    fn rest(&self) -> f32 {
+        self.latency.log2().unwrap_or(UNKNOWN_LATENCY)
+    }
+
+    /// Decayed mean response time over all backends, microseconds; none before the first answer.
+    #[must_use]
+    pub fn latency(&self) -> Option<u32> {
+        self.latency.get()
+    }
+}
+
+impl Default for BackendStats {
+    fn default() -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            failures_in_a_row: AtomicU32::new(0),
+            started_sum: AtomicU64::new(0),
+            last_used: AtomicU64::new(0),
+            latency: DecayedMean::default(),
+            first_byte: DecayedMean::default(),
+            connect: DecayedMean::default(),
+            failures: DecayedShare::default(),
+            totals: Default::default(),
+            reported: AtomicU64::new(0),
+            reported_at: AtomicU64::new(0),
+            known_since: clock::now(),
+        }
+    }
+}
+
+impl BackendStats {
+    pub(super) fn begin(&self, now: u64) {
+        self.in_flight.fetch_add(1, Relaxed);
+        self.started_sum.fetch_add(now, Relaxed);
+        self.last_used.store(now, Relaxed);
+    }
+
+    pub(super) fn end(&self, began: u64) {
+        self.in_flight.fetch_sub(1, Relaxed);
+        self.started_sum.fetch_sub(began, Relaxed);
+    }
+
+    /// Learns from an ended attempt. A failure counts as slow, never as fast: it can raise the
+    /// mean response time but not lower it, else a backend that fails at once would look like
+    /// the best of all.
+    pub fn record(&self, outcome: &Outcome, upstream: &UpstreamStats) {
+        self.totals[outcome.verdict as usize].fetch_add(1, Relaxed);
+        if outcome.verdict == Verdict::Cancelled {
+            return;
+        }
+        let now = outcome.now;
+        let failed = outcome.verdict.is_failure();
+        self.failures.record(failed, now);
+        if outcome.connect > 0 {
+            self.connect.record(outcome.connect, now);
+        }
+        if failed {
+            self.failures_in_a_row.fetch_add(1, Relaxed);
+            let usual = self.latency.relaxed(upstream.rest(), now);
+            self.latency.record(outcome.total.max(usual), now);
+            return;
+        }
+        if self.failures_in_a_row.load(Relaxed) != 0 {
+            self.failures_in_a_row.store(0, Relaxed);
+        }
+        self.first_byte.record(outcome.first_byte, now);
+        self.latency.record(outcome.total, now);
+        upstream.latency.record(outcome.total, now);
+    }
+
+    /// Notes the load that the backend reported of itself, in parts per million of its capacity.
+    pub fn report(&self, ppm: u32, now: u64) {
+        self.reported.store(u64::from(ppm), Relaxed);
+        self.reported_at.store(now, Relaxed);
+    }
+
+    /// Attempts begun and not ended.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Mean response time, microseconds, at least 1; that of the upstream when this backend has
+    /// no samples or has been silent for long.
+    #[must_use]
+    pub fn latency(&self, upstream: &UpstreamStats, now: u64) -> u32 {
+        self.latency.relaxed(upstream.rest(), now)
+    }
+
+    /// Mean age of what is in flight, microseconds; 0 when nothing is.
+    #[must_use]
+    pub fn age(&self, now: u64) -> u32 {
+        let in_flight = u64::from(self.in_flight());
+        if in_flight == 0 {
+            return 0;
+        }
+        // The two atomics are read one after the other: a race can only blur the mean.
+        clock::span(self.started_sum.load(Relaxed) / in_flight, now)
+    }
+
+    /// Decayed share of failed attempts, parts per million.
+    #[must_use]
+    pub fn failures(&self, now: u64) -> u32 {
+        self.failures.ppm(now)
+    }
+
+    /// Failures since the last success.
+    #[must_use]
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failures_in_a_row.load(Relaxed)
+    }
+
+    /// Attempts that ended so.
+    #[must_use]
+    pub fn total(&self, verdict: Verdict) -> u64 {
+        self.totals[verdict as usize].load(Relaxed)
+    }
+
+    /// Mean time to the head of an answer, microseconds.
+    #[must_use]
+    pub fn first_byte(&self) -> Option<u32> {
+        self.first_byte.get()
+    }
+
+    /// Mean time to connect, microseconds.
+    #[must_use]
+    pub fn connect(&self) -> Option<u32> {
+        self.connect.get()
+    }
+
+    /// When an attempt last began; 0 if never.
+    #[must_use]
+    pub fn last_used(&self) -> u64 {
+        self.last_used.load(Relaxed)
+    }
+
+    /// When the gateway learnt of this backend.
+    #[must_use]
+    pub fn known_since(&self) -> u64 {
+        self.known_since
+    }
+
+    /// Load it reported of itself (parts per million) and when; none if it never did.
+    #[must_use]
+    pub fn reported(&self) -> Option<(u32, u64)> {
+        let at = self.reported_at.load(Relaxed);
+        (at != 0).then(|| (self.reported.load(Relaxed) as u32, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(verdict: Verdict, total: u32, now: u64) -> Outcome {
+        Outcome { verdict, status: 200, connect: 0, first_byte: total / 2, total, now }
+    }
+
+    #[test]
+    fn a_cold_backend_has_the_mean_of_its_upstream() {
+        let (upstream, warm, cold) = (UpstreamStats::default(), BackendStats::default(), BackendStats::default());
+        assert_eq!(cold.latency(&upstream, 1), 1_000, "nobody has answered yet");
+        warm.record(&outcome(Verdict::Success, 40_000, 1), &upstream);
+        assert!(cold.latency(&upstream, 1).abs_diff(40_000) < 100);
+    }
+
+    #[test]
+    fn failing_at_once_never_looks_fast() {
+        let (upstream, backend) = (UpstreamStats::default(), BackendStats::default());
+        backend.record(&outcome(Verdict::Success, 20_000, 1), &upstream);
+        for now in 2..500 {
+            backend.record(&outcome(Verdict::ServerError, 100, now), &upstream);
+        }
+        assert!(backend.latency(&upstream, 500) > 19_000);
+        assert!(backend.failures(500) > 900_000);
+        assert_eq!(backend.failures_in_a_row(), 498);
+    }
+
+    #[test]
+    fn a_client_that_leaves_says_nothing_about_the_backend() {
+        let (upstream, backend) = (UpstreamStats::default(), BackendStats::default());
+        backend.record(&outcome(Verdict::Cancelled, 5_000_000, 1), &upstream);
+        assert_eq!((backend.failures(1), backend.failures_in_a_row()), (0, 0));
+        assert_eq!(backend.total(Verdict::Cancelled), 1);
+    }
+
+    #[test]
+    fn age_is_the_mean_over_what_is_in_flight() {
+        let backend = BackendStats::default();
+        assert_eq!(backend.age(1_000), 0);
+        backend.begin(1_000);
+        backend.begin(3_000);
+        assert_eq!(backend.age(4_000), 2_000);
+        backend.end(1_000);
+        assert_eq!(backend.age(4_000), 1_000);
+    }
+}

@@ -1,0 +1,155 @@
+//! A moving average of response times that forgets with time.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// After this long a sample has lost most of its weight, milliseconds.
+const TAU_MS: f32 = 1_000.0;
+/// Least weight of a new sample, however fast samples come.
+const LEAST_GAIN: f32 = 1.0 / 16.0;
+/// Below this age a mean is read as it stands: relaxing would change it by less than one per cent.
+const FRESH_MS: u32 = 32;
+
+/// Geometric mean of durations, weighted towards the present: the mean is kept of the logarithm,
+/// so a single ten-second outlier does not condemn a backend that answers in ten milliseconds.
+///
+/// A sample weighs `max(1/16, 1 - exp(-dt/tau))`, `dt` being the time since the last one and
+/// `tau` one second. Value and time share one atomic word: a reader never sees a value with
+/// another value's time. Two writers at once may lose one of two samples, which an average
+/// survives and a lock would not repay.
+#[derive(Debug, Default)]
+pub struct DecayedMean {
+    /// `log2(microseconds)` as `f32` in the low half, time in milliseconds plus one in the high
+    /// half; 0 before the first sample.
+    packed: AtomicU64,
+}
+
+impl DecayedMean {
+    /// Learns one duration in microseconds at time `now` (microseconds, [`super::clock`]).
+    pub fn record(&self, duration: u32, now: u64) {
+        let sample = log2(duration);
+        let now_ms = millis(now);
+        let value = match unpack(self.packed.load(Relaxed)) {
+            None => sample,
+            Some((mean, at)) => {
+                let age = now_ms.wrapping_sub(at);
+                let gain = if age == 0 { LEAST_GAIN } else { (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN) };
+                mean + gain * (sample - mean)
+            }
+        };
+        self.packed.store(pack(value, now_ms), Relaxed);
+    }
+
+    /// The mean in microseconds, at least 1; none before the first sample.
+    #[must_use]
+    pub fn get(&self) -> Option<u32> {
+        self.log2().map(exp2)
+    }
+
+    /// Binary logarithm of the mean; none before the first sample.
+    #[must_use]
+    pub fn log2(&self) -> Option<f32> {
+        unpack(self.packed.load(Relaxed)).map(|(mean, _)| mean)
+    }
+
+    /// The mean at time `now`, drawn towards `rest` (a binary logarithm: the upstream's mean) the
+    /// longer the last sample lies back, with time constant `3 tau`; `rest` itself without samples.
+    #[must_use]
+    pub fn relaxed(&self, rest: f32, now: u64) -> u32 {
+        match unpack(self.packed.load(Relaxed)) {
+            None => exp2(rest),
+            Some((mean, at)) => {
+                let age = millis(now).wrapping_sub(at);
+                if age < FRESH_MS {
+                    return exp2(mean);
+                }
+                exp2(rest + (mean - rest) * decay(age, 3.0 * TAU_MS))
+            }
+        }
+    }
+}
+
+fn millis(micros: u64) -> u32 {
+    // Wraps after 49 days; ages are differences, so that only a silence of 49 days is misread.
+    (micros / 1_000) as u32
+}
+
+fn decay(age_ms: u32, tau_ms: f32) -> f32 {
+    (-(age_ms as f32) / tau_ms).exp()
+}
+
+fn log2(micros: u32) -> f32 {
+    (micros.max(1) as f32).log2()
+}
+
+fn exp2(log2: f32) -> u32 {
+    const LARGEST: f32 = 2_147_483_520.0; // the largest f32 below 2^31
+    log2.exp2().clamp(1.0, LARGEST) as u32
+}
+
+fn pack(mean: f32, at_ms: u32) -> u64 {
+    u64::from(at_ms.wrapping_add(1).max(1)) << 32 | u64::from(mean.to_bits())
+}
+
+fn unpack(packed: u64) -> Option<(f32, u32)> {
+    let at = (packed >> 32) as u32;
+    (at != 0).then(|| (f32::from_bits(packed as u32), at.wrapping_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn near(got: u32, expected: u32) -> bool {
+        got.abs_diff(expected) <= expected / 100 + 1
+    }
+
+    #[test]
+    fn the_first_sample_is_the_mean() {
+        let mean = DecayedMean::default();
+        assert_eq!(mean.get(), None);
+        mean.record(20_000, 1);
+        assert!(near(mean.get().unwrap(), 20_000));
+    }
+
+    #[test]
+    fn one_outlier_among_fast_answers_moves_the_mean_little() {
+        let mean = DecayedMean::default();
+        for _ in 0..100 {
+            mean.record(10_000, SECOND);
+        }
+        mean.record(10_000_000, SECOND);
+        // An arithmetic mean with the same gain would now stand at 634 ms.
+        assert!(mean.get().unwrap() < 16_000, "{:?}", mean.get());
+    }
+
+    #[test]
+    fn a_sample_after_a_long_silence_replaces_the_mean() {
+        let mean = DecayedMean::default();
+        mean.record(1_000, SECOND);
+        mean.record(64_000, 60 * SECOND);
+        assert!(near(mean.get().unwrap(), 64_000));
+    }
+
+    #[test]
+    fn silence_draws_the_mean_towards_the_rest() {
+        let mean = DecayedMean::default();
+        mean.record(1_000_000, SECOND);
+        let rest = log2(1_000);
+        assert!(near(mean.relaxed(rest, SECOND), 1_000_000));
+        let later = mean.relaxed(rest, 4 * SECOND);
+        assert!(later > 10_000 && later < 15_000, "one time constant: {later}");
+        assert!(near(mean.relaxed(rest, 60 * SECOND), 1_000));
+    }
+
+    #[test]
+    fn extremes_stay_within_the_bits_that_policies_are_given() {
+        let mean = DecayedMean::default();
+        mean.record(0, 1);
+        assert_eq!(mean.get(), Some(1));
+        let mean = DecayedMean::default();
+        mean.record(u32::MAX, 1);
+        assert!(mean.get().unwrap() < 1 << 31);
+    }
+}

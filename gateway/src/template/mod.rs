@@ -1,0 +1,1 @@
+//! Text with variables: `"$remote_addr - $request"`.

@@ -1,0 +1,39 @@
+//! One backend.
+
+use std::sync::Arc;
+
+use super::Address;
+use crate::stats::BackendStats;
+
+/// What makes a backend the same backend over reloads: its upstream and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Name of the upstream.
+    pub upstream: Arc<str>,
+    /// Name of the backend, as configured.
+    pub backend: Box<str>,
+}
+
+/// One backend as a generation sees it: what was configured, beside statistics that outlive
+/// generations.
+#[derive(Debug)]
+pub struct Backend {
+    /// Its name: the address exactly as configured. Hash rings are built from it.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: Address,
+    /// Relative capacity, 1 to 65535.
+    pub weight: u32,
+    /// Only used when no other backend can be.
+    pub backup: bool,
+    /// Configured as out of service.
+    pub down: bool,
+    /// Where it stands.
+    pub zone: Option<Box<str>>,
+    /// Free labels, in the order of the configuration.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// Its counters; shared by all workers and generations.
+    pub stats: Arc<BackendStats>,
+    /// Number of its connection pool in every worker; the same over reloads.
+    pub slot: usize,
+}

@@ -1,0 +1,49 @@
+//! The backends that may be chosen now.
+
+use std::sync::Arc;
+
+use super::Backend;
+use crate::stats::UpstreamStats;
+
+/// A backend of the tier that candidates come from, fit or not.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The backend.
+    pub backend: Arc<Backend>,
+    /// Its index among the candidates, if it is one.
+    pub candidate: Option<u32>,
+}
+
+/// The candidates of an upstream: those of its best non-empty tier that are fit. The gateway
+/// filters here, once; policies only choose. An instance of a policy keeps one such list for life.
+#[derive(Debug)]
+pub struct Candidates {
+    /// The upstream's name.
+    pub upstream: Arc<str>,
+    /// What is known of the upstream as a whole.
+    pub stats: Arc<UpstreamStats>,
+    /// The candidates; the index in this list is what policies choose by. Never empty when a
+    /// policy is asked.
+    pub backends: Box<[Arc<Backend>]>,
+    /// All backends of the tier, in the order of the configuration.
+    pub members: Box<[Member]>,
+}
+
+impl Candidates {
+    /// Filters `backends`: those that are not down; primary ones if any is left, else backups.
+    #[must_use]
+    pub fn of(upstream: Arc<str>, stats: Arc<UpstreamStats>, backends: &[Arc<Backend>]) -> Self {
+        let fit = |backup: bool| backends.iter().any(|b| b.backup == backup && !b.down);
+        let backup = !fit(false) && fit(true);
+        let mut chosen = Vec::new();
+        let members = backends.iter().filter(|b| b.backup == backup).map(|backend| {
+            let candidate = (!backend.down).then(|| {
+                chosen.push(Arc::clone(backend));
+                chosen.len() as u32 - 1
+            });
+            Member { backend: Arc::clone(backend), candidate }
+        });
+        let members = members.collect();
+        Self { upstream, stats, backends: chosen.into(), members }
+    }
+}

@@ -1,0 +1,1 @@
+//! Write a Pointsman policy in Rust.
