@@ -46,7 +46,7 @@ pub fn backends<const N: usize>(names: [&'static str; N]) -> [Backend; N] {
 }
 
 /// A backend that answers with the bytes that `reply` makes. It closes the connection after an
-/// answer that says `Connection: close`.
+/// answer that says `Connection: close`, and instead of one that has no bytes.
 pub fn backend(name: &str, reply: impl Fn(&Message) -> Vec<u8> + Send + Sync + 'static) -> Backend {
     let shared = Shared { reply: Box::new(reply), seen: Mutex::default(), changed: Condvar::new() };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -175,10 +175,10 @@ impl Shared {
             }
             let mut reply = (self.reply)(&request);
             if request.method() == "HEAD" {
-                let end = reply.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
-                reply.truncate(end + 4);
+                let head = reply.windows(4).position(|w| w == b"\r\n\r\n").map_or(0, |end| end + 4);
+                reply.truncate(head);
             }
-            let last = reply.windows(17).any(|w| w.eq_ignore_ascii_case(b"Connection: close"));
+            let last = reply.is_empty() || reply.windows(17).any(|w| w.eq_ignore_ascii_case(b"Connection: close"));
             if wire.try_send(reply).is_err() || last {
                 return;
             }

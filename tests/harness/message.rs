@@ -1,9 +1,10 @@
 //! One HTTP/1.1 message as it was on the wire.
 
+use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 
 /// Start line and fields, in their order and spelling.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Head {
     /// The head as received, with its line ends and the empty line.
     pub raw: Vec<u8>,
@@ -44,7 +45,7 @@ impl Head {
 }
 
 /// A whole message: head, decoded body, trailers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Message {
     /// Start line and fields.
     pub head: Head,
@@ -54,6 +55,22 @@ pub struct Message {
     pub trailers: Vec<(String, String)>,
     /// The connection ended before the message did.
     pub cut: bool,
+}
+
+impl Debug for Head {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&latin1(&self.raw))
+    }
+}
+
+/// As it was on the wire, but for long bodies.
+impl Debug for Message {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let shown = &self.body[..self.body.len().min(200)];
+        let cut = if self.cut { " (cut here)" } else { "" };
+        write!(f, "{:?}{} ({} bytes){cut}", self.head, latin1(shown), self.body.len())?;
+        if self.trailers.is_empty() { Ok(()) } else { write!(f, " trailers: {:?}", self.trailers) }
+    }
 }
 
 impl Deref for Message {

@@ -143,6 +143,13 @@ impl Wire {
         self.body_of(head, true)
     }
 
+    /// The next answer, `cut` or whole; none when the connection ends before its head does.
+    #[track_caller]
+    pub fn try_answer(&mut self) -> Option<Message> {
+        let head = self.try_head()?;
+        Some(self.body_of(head, true))
+    }
+
     /// The next answer to a HEAD request: it has no body, whatever its fields say.
     #[track_caller]
     pub fn answer_to_head(&mut self) -> Message {
