@@ -9,8 +9,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod observe;
 pub mod policy;
+pub mod route;
 pub mod stats;
 pub mod template;
 pub mod upstream;

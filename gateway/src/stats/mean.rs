@@ -83,7 +83,7 @@ fn log2(micros: u32) -> f32 {
 
 fn exp2(log2: f32) -> u32 {
     const LARGEST: f32 = 2_147_483_520.0; // the largest f32 below 2^31
-    log2.exp2().clamp(1.0, LARGEST) as u32
+    log2.exp2().round().clamp(1.0, LARGEST) as u32
 }
 
 fn pack(mean: f32, at_ms: u32) -> u64 {
