@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod alarm;
+pub mod listen;
 pub mod observe;
 pub mod policy;
 pub mod route;

@@ -119,7 +119,11 @@ mod tests {
         let start = out.len();
         out.extend_from_slice(value);
         escape.apply(&mut out, start);
-        String::from_utf8(out).unwrap().strip_prefix("kept\n").unwrap().to_owned()
+        String::from_utf8(out)
+            .unwrap()
+            .strip_prefix("kept\n")
+            .unwrap()
+            .to_owned()
     }
 
     #[test]

@@ -50,9 +50,14 @@ impl Chunked {
                 },
                 Self::Data(_) if buffer.is_empty() => return Ok(Found::More),
                 Self::Data(left) => {
-                    let taken = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                    let taken =
+                        usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
                     let left = left - taken as u64;
-                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+                    *self = if left == 0 {
+                        Self::DataEnd
+                    } else {
+                        Self::Data(left)
+                    };
                     return Ok(Found::Data(buffer.split_to(taken).freeze()));
                 }
                 Self::DataEnd => {
@@ -67,7 +72,9 @@ impl Chunked {
                     *self = Self::Size;
                 }
                 Self::Trailers => {
-                    let Some(trailers) = trailers(buffer)? else { return Ok(Found::More) };
+                    let Some(trailers) = trailers(buffer)? else {
+                        return Ok(Found::More);
+                    };
                     *self = Self::Done;
                     return Ok(Found::End((!trailers.is_empty()).then_some(trailers)));
                 }
@@ -80,13 +87,22 @@ impl Chunked {
 /// Takes a size line.
 fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Error> {
     let Some(end) = memchr::memchr(b'\n', buffer) else {
-        return if buffer.len() > MAX_LINE { Err(Error::Invalid("a chunk size line without end")) } else { Ok(None) };
+        return if buffer.len() > MAX_LINE {
+            Err(Error::Invalid("a chunk size line without end"))
+        } else {
+            Ok(None)
+        };
     };
-    let line = buffer[..end].strip_suffix(b"\r").ok_or(Error::Invalid("a chunk size line that ends in a bare LF"))?;
+    let line = buffer[..end]
+        .strip_suffix(b"\r")
+        .ok_or(Error::Invalid("a chunk size line that ends in a bare LF"))?;
     if line.len() > MAX_LINE || line.contains(&b'\r') {
         return Err(Error::Invalid("a chunk size line"));
     }
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
     if !(1..=16).contains(&digits) || !matches!(line.get(digits), None | Some(b';')) {
         return Err(Error::Invalid("a chunk size"));
     }
@@ -103,14 +119,18 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
     let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let (length, fields) = match httparse::parse_headers(buffer, &mut slots) {
         Ok(httparse::Status::Complete(complete)) => complete,
-        Ok(httparse::Status::Partial) if buffer.len() > MAX_TRAILERS => return Err(Error::Invalid("trailers without end")),
+        Ok(httparse::Status::Partial) if buffer.len() > MAX_TRAILERS => {
+            return Err(Error::Invalid("trailers without end"));
+        }
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(_) => return Err(Error::Invalid("a trailer field")),
     };
     let mut map = HeaderMap::new();
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Error::Invalid("a trailer field name"))?;
-        let value = HeaderValue::from_bytes(field.value).map_err(|_| Error::Invalid("a trailer field value"))?;
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| Error::Invalid("a trailer field name"))?;
+        let value = HeaderValue::from_bytes(field.value)
+            .map_err(|_| Error::Invalid("a trailer field value"))?;
         if may_trail(&name) {
             map.append(name, value);
         }
@@ -123,9 +143,20 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
 #[must_use]
 pub(super) fn may_trail(name: &HeaderName) -> bool {
     const NEVER: [HeaderName; 14] = [
-        header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::CONTENT_TYPE,
-        header::CONTENT_RANGE, header::TRAILER, header::HOST, header::CONNECTION, header::TE, header::UPGRADE,
-        header::AUTHORIZATION, header::COOKIE, header::SET_COOKIE, header::PROXY_AUTHORIZATION,
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::CONTENT_TYPE,
+        header::CONTENT_RANGE,
+        header::TRAILER,
+        header::HOST,
+        header::CONNECTION,
+        header::TE,
+        header::UPGRADE,
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::PROXY_AUTHORIZATION,
     ];
     !NEVER.contains(name)
 }
@@ -135,7 +166,8 @@ mod tests {
     use super::*;
 
     fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Error> {
-        let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(text), String::new());
+        let (mut state, mut buffer, mut data) =
+            (Chunked::Size, BytesMut::from(text), String::new());
         loop {
             match state.decode(&mut buffer)? {
                 Found::Data(bytes) => data.push_str(std::str::from_utf8(&bytes).unwrap()),
@@ -147,22 +179,31 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_what_follows_stays() {
-        let (data, trailers, left) = decode("4\r\nWiki\r\n5;a=b\r\npedia\r\n0\r\n\r\nnext").unwrap();
-        assert_eq!((data.as_str(), trailers.is_none(), left), ("Wikipedia", true, 4));
+        let (data, trailers, left) =
+            decode("4\r\nWiki\r\n5;a=b\r\npedia\r\n0\r\n\r\nnext").unwrap();
+        assert_eq!(
+            (data.as_str(), trailers.is_none(), left),
+            ("Wikipedia", true, 4)
+        );
     }
 
     #[test]
     fn trailers_arrive_without_those_that_would_change_the_message() {
-        let (_, trailers, _) = decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
+        let (_, trailers, _) =
+            decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
         let trailers = trailers.unwrap();
-        assert_eq!((trailers.len(), &trailers["x-sum"]), (1, &HeaderValue::from_static("7")));
+        assert_eq!(
+            (trailers.len(), &trailers["x-sum"]),
+            (1, &HeaderValue::from_static("7"))
+        );
     }
 
     #[test]
     fn every_split_of_the_bytes_gives_the_same() {
         let text = b"a\r\n0123456789\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n";
         for cut in 0..text.len() {
-            let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
+            let (mut state, mut buffer, mut data) =
+                (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
             let mut rest = Some(&text[cut..]);
             loop {
                 match state.decode(&mut buffer).unwrap() {
@@ -177,7 +218,16 @@ mod tests {
 
     #[test]
     fn what_others_might_read_differently_is_refused() {
-        for text in ["0x5\r\nabcde\r\n", "+5\r\n", "-5\r\n", "\r\n", "5\nabcde\r\n", "5\r\nabcdefg", "11111111111111111\r\n", "5 5\r\nabcde\r\n0\r\n\r\n"] {
+        for text in [
+            "0x5\r\nabcde\r\n",
+            "+5\r\n",
+            "-5\r\n",
+            "\r\n",
+            "5\nabcde\r\n",
+            "5\r\nabcdefg",
+            "11111111111111111\r\n",
+            "5 5\r\nabcde\r\n0\r\n\r\n",
+        ] {
             assert!(matches!(decode(text), Err(Error::Invalid(_))), "{text:?}");
         }
     }

@@ -21,10 +21,23 @@ impl Framing {
     /// The framing of an answer to `method`. What two readers could understand differently
     /// (two lengths, a length beside a coding, a coding that is not exactly `chunked`, any coding
     /// in HTTP/1.0) is refused, not interpreted.
-    pub(super) fn of(method: &Method, status: StatusCode, version_11: bool, fields: &HeaderMap) -> Result<Self, Error> {
-        let coding = one(fields, &header::TRANSFER_ENCODING, "two Transfer-Encoding fields")?;
+    pub(super) fn of(
+        method: &Method,
+        status: StatusCode,
+        version_11: bool,
+        fields: &HeaderMap,
+    ) -> Result<Self, Error> {
+        let coding = one(
+            fields,
+            &header::TRANSFER_ENCODING,
+            "two Transfer-Encoding fields",
+        )?;
         let length = one(fields, &header::CONTENT_LENGTH, "two Content-Length fields")?;
-        let length = length.map(|text| decimal(text).ok_or(Error::Invalid("a Content-Length that is not a number"))).transpose()?;
+        let length = length
+            .map(|text| {
+                decimal(text).ok_or(Error::Invalid("a Content-Length that is not a number"))
+            })
+            .transpose()?;
         if let Some(coding) = coding {
             if length.is_some() {
                 return Err(Error::Invalid("both Transfer-Encoding and Content-Length"));
@@ -36,7 +49,10 @@ impl Framing {
                 return Err(Error::Invalid("a Transfer-Encoding other than chunked"));
             }
         }
-        if *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        if *method == Method::HEAD
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+        {
             return Ok(Self::None);
         }
         Ok(match (coding, length) {
@@ -47,7 +63,11 @@ impl Framing {
     }
 }
 
-fn one<'a>(fields: &'a HeaderMap, name: &header::HeaderName, twice: &'static str) -> Result<Option<&'a [u8]>, Error> {
+fn one<'a>(
+    fields: &'a HeaderMap,
+    name: &header::HeaderName,
+    twice: &'static str,
+) -> Result<Option<&'a [u8]>, Error> {
     let mut values = fields.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -67,7 +87,12 @@ fn decimal(text: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn framing(method: &str, status: u16, version_11: bool, fields: &[(&'static str, &'static str)]) -> Result<Framing, String> {
+    fn framing(
+        method: &str,
+        status: u16,
+        version_11: bool,
+        fields: &[(&'static str, &'static str)],
+    ) -> Result<Framing, String> {
         let mut map = HeaderMap::new();
         for (name, value) in fields {
             map.append(*name, value.parse().unwrap());
@@ -78,16 +103,28 @@ mod tests {
 
     #[test]
     fn the_plain_forms() {
-        assert_eq!(framing("GET", 200, true, &[("content-length", "12")]), Ok(Framing::Length(12)));
-        assert_eq!(framing("GET", 200, true, &[("transfer-encoding", "Chunked")]), Ok(Framing::Chunked));
+        assert_eq!(
+            framing("GET", 200, true, &[("content-length", "12")]),
+            Ok(Framing::Length(12))
+        );
+        assert_eq!(
+            framing("GET", 200, true, &[("transfer-encoding", "Chunked")]),
+            Ok(Framing::Chunked)
+        );
         assert_eq!(framing("GET", 200, false, &[]), Ok(Framing::UntilClose));
     }
 
     #[test]
     fn answers_that_never_have_a_body() {
-        assert_eq!(framing("HEAD", 200, true, &[("content-length", "12")]), Ok(Framing::None));
+        assert_eq!(
+            framing("HEAD", 200, true, &[("content-length", "12")]),
+            Ok(Framing::None)
+        );
         assert_eq!(framing("GET", 204, true, &[]), Ok(Framing::None));
-        assert_eq!(framing("GET", 304, true, &[("content-length", "12")]), Ok(Framing::None));
+        assert_eq!(
+            framing("GET", 304, true, &[("content-length", "12")]),
+            Ok(Framing::None)
+        );
     }
 
     #[test]
@@ -99,7 +136,10 @@ mod tests {
             &[("content-length", "18446744073709551621")],
             &[("content-length", "1"), ("transfer-encoding", "chunked")],
             &[("transfer-encoding", "gzip, chunked")],
-            &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+            &[
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
             &[("transfer-encoding", "identity")],
         ];
         for fields in refused {

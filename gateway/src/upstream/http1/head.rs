@@ -30,15 +30,23 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head
     let mut response = httparse::Response::new(&mut slots);
     let length = match response.parse(buffer) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if buffer.len() > MAX_HEAD => return Err(Error::HeadTooLarge(MAX_HEAD)),
+        Ok(httparse::Status::Partial) if buffer.len() > MAX_HEAD => {
+            return Err(Error::HeadTooLarge(MAX_HEAD));
+        }
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(Error::Invalid(reason(error))),
     };
-    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = response
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Error::Invalid("a status code out of range"))?;
     let version_11 = response.version == Some(1);
     let start = buffer.as_ptr() as usize;
-    let places: smallvec::SmallVec<[Place; 24]> = response.headers.iter().map(|field| Place::of(field, start)).collect();
+    let places: smallvec::SmallVec<[Place; 24]> = response
+        .headers
+        .iter()
+        .map(|field| Place::of(field, start))
+        .collect();
     let bytes = buffer.split_to(length).freeze();
     let headers = fields(&bytes, &places)?;
     finish(method, status, version_11, headers).map(Some)
@@ -54,32 +62,53 @@ impl Place {
     fn of(field: &httparse::Header<'_>, start: usize) -> Self {
         let name = field.name.as_ptr() as usize - start;
         let value = field.value.as_ptr() as usize - start;
-        Self { name: (name, name + field.name.len()), value: (value, value + field.value.len()) }
+        Self {
+            name: (name, name + field.name.len()),
+            value: (value, value + field.value.len()),
+        }
     }
 }
 
 fn fields(bytes: &Bytes, places: &[Place]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::with_capacity(places.len() + 2);
     for Place { name, value } in places {
-        let name = HeaderName::from_bytes(&bytes[name.0..name.1]).map_err(|_| Error::Invalid("a field name"))?;
+        let name = HeaderName::from_bytes(&bytes[name.0..name.1])
+            .map_err(|_| Error::Invalid("a field name"))?;
         let value = if value.0 == value.1 {
             // An empty slice may point anywhere; it need not lie within the buffer.
             HeaderValue::from_static("")
         } else {
-            HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1)).map_err(|_| Error::Invalid("a field value"))?
+            HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1))
+                .map_err(|_| Error::Invalid("a field value"))?
         };
         headers.append(name, value);
     }
     Ok(headers)
 }
 
-fn finish(method: &Method, status: StatusCode, version_11: bool, mut headers: HeaderMap) -> Result<Head, Error> {
+fn finish(
+    method: &Method,
+    status: StatusCode,
+    version_11: bool,
+    mut headers: HeaderMap,
+) -> Result<Head, Error> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::Invalid("101 Switching Protocols, which nobody asked for"));
+        return Err(Error::Invalid(
+            "101 Switching Protocols, which nobody asked for",
+        ));
     }
-    let framing = if status.is_informational() { Framing::None } else { Framing::of(method, status, version_11, &headers)? };
+    let framing = if status.is_informational() {
+        Framing::None
+    } else {
+        Framing::of(method, status, version_11, &headers)?
+    };
     let keep_alive = strip_hop_by_hop(&mut headers, version_11) && framing != Framing::UntilClose;
-    Ok(Head { status, headers, framing, keep_alive })
+    Ok(Head {
+        status,
+        headers,
+        framing,
+        keep_alive,
+    })
 }
 
 /// Removes the fields that end here, those that `Connection` names included, and says whether
@@ -87,8 +116,17 @@ fn finish(method: &Method, status: StatusCode, version_11: bool, mut headers: He
 fn strip_hop_by_hop(headers: &mut HeaderMap, version_11: bool) -> bool {
     let mut keep_alive = version_11;
     if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
-        for name in named.iter().filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).map(str::trim) {
+        let named: Vec<HeaderValue> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .cloned()
+            .collect();
+        for name in named
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+        {
             match name {
                 _ if name.eq_ignore_ascii_case("close") => keep_alive = false,
                 // A 1.0 backend that says it stays open is believed only where it matters: nowhere.
@@ -130,9 +168,13 @@ mod tests {
 
     #[test]
     fn a_head_is_taken_and_what_follows_stays() {
-        let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
+        let mut buffer =
+            BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
         let head = take(&mut buffer, &Method::GET).unwrap().unwrap();
-        assert_eq!((head.status.as_u16(), head.framing, head.keep_alive), (200, Framing::Length(2), true));
+        assert_eq!(
+            (head.status.as_u16(), head.framing, head.keep_alive),
+            (200, Framing::Length(2), true)
+        );
         assert_eq!(head.headers["x-empty"], "");
         assert_eq!(&buffer[..], b"ok");
     }
@@ -154,7 +196,13 @@ mod tests {
 
     #[test]
     fn what_is_not_http_is_refused() {
-        for text in ["SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 99 no\r\n\r\n", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n fold\r\n\r\n", "HTTP/1.1 101 Sure\r\n\r\n"] {
+        for text in [
+            "SSH-2.0-OpenSSH\r\n\r\n",
+            "HTTP/1.1 99 no\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n fold\r\n\r\n",
+            "HTTP/1.1 101 Sure\r\n\r\n",
+        ] {
             assert!(head(text).is_err(), "{text:?}");
         }
         let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(MAX_HEAD));

@@ -38,9 +38,18 @@ impl Outgoing {
     }
 
     /// Writes until nothing is left. `sent` becomes true with the first byte the kernel takes.
-    pub(super) fn poll_flush(&mut self, stream: &mut Stream, sent: &mut bool, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(
+        &mut self,
+        stream: &mut Stream,
+        sent: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            let slices = [IoSlice::new(&self.framing), IoSlice::new(&self.body), IoSlice::new(self.tail)];
+            let slices = [
+                IoSlice::new(&self.framing),
+                IoSlice::new(&self.body),
+                IoSlice::new(self.tail),
+            ];
             let written = ready!(stream.poll_write(cx, &slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
