@@ -9,7 +9,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escape {
     /// nginx's `escape=default`: `"`, `\`, control characters and everything beyond ASCII as
-    /// `\xHH`; a missing value as `-`.
+    /// `\xHH`; a missing value as `-`. Other than in nginx, an empty value counts as missing.
     #[default]
     Text,
     /// nginx's `escape=json`: for use between the quotes of a JSON string. A missing value is
@@ -124,6 +124,14 @@ mod tests {
             .strip_prefix("kept\n")
             .unwrap()
             .to_owned()
+    }
+
+    /// What nginx 1.22.1 wrote for a request whose header held these bytes.
+    #[test]
+    fn a_hostile_header_is_logged_byte_for_byte_as_nginx_logged_it() {
+        let header = b"a\"\\\t\x01\x1f\x7f\x80\xc3\xa9\xffz";
+        assert_eq!(escaped(Escape::Text, header), r"a\x22\x5C\x09\x01\x1F\x7F\x80\xC3\xA9\xFFz");
+        assert_eq!(escaped(Escape::Json, &header[..7]), "a\\\"\\\\\\t\\u0001\\u001F\x7f");
     }
 
     #[test]
