@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod observe;
 pub mod policy;
 pub mod stats;
