@@ -11,6 +11,7 @@
 
 pub mod alarm;
 pub mod listen;
+pub mod config;
 pub mod observe;
 pub mod policy;
 pub mod route;
