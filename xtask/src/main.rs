@@ -1,6 +1,8 @@
-//! The project's chores: `cargo xtask bench` measures the gateway beside other proxies.
+//! The project's chores: `cargo xtask policies` rebuilds the policies that the gateway embeds,
+//! `cargo xtask bench` measures the gateway beside other proxies.
 
 mod bench;
+mod policies;
 
 use std::process::ExitCode;
 
@@ -18,11 +20,14 @@ struct Arguments {
 enum Chore {
     /// Measure the gateway beside nginx and HAProxy.
     Bench(bench::Arguments),
+    /// Rebuild policies/dist from the sources under policies/.
+    Policies(policies::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
-        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments).map_err(|error| error.to_string()),
+        Chore::Policies(arguments) => policies::run(&arguments).map_err(|error| error.to_string()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
