@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod alarm;
+pub mod forward;
 pub mod listen;
 pub mod config;
 pub mod observe;

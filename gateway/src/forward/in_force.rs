@@ -26,6 +26,8 @@ pub struct Generation {
     pub body_timeout: Duration,
     /// Does the access log ask for this? What nobody asks for is not measured.
     pub explain: bool,
+    /// Does the access log show fields of the answer?
+    pub keep_answer_headers: bool,
     /// Are the picks of a request timed for the access log?
     pub time_picks: bool,
 }
@@ -45,13 +47,13 @@ pub struct Route {
     pub response_headers: Box<[HeaderRule]>,
 }
 
-/// Sets a field, or removes it when the template renders to nothing.
+/// Sets a field, or removes it.
 #[derive(Clone, Debug)]
 pub struct HeaderRule {
     /// The field.
     pub name: HeaderName,
-    /// Its value.
-    pub value: Template,
+    /// Its value; none removes it, and so does a value that renders to nothing.
+    pub value: Option<Template>,
 }
 
 /// One upstream.
@@ -75,7 +77,7 @@ impl Route {
     /// Does one of its header rules use this variable?
     #[must_use]
     pub fn uses(&self, variable: &Variable) -> bool {
-        self.request_headers.iter().chain(&self.response_headers).any(|rule| rule.value.uses(variable))
+        self.request_headers.iter().chain(&self.response_headers).any(|rule| rule.value.as_ref().is_some_and(|value| value.uses(variable)))
     }
 }
 

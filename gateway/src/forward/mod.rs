@@ -5,6 +5,7 @@ mod answer;
 mod attempt;
 mod body;
 mod in_force;
+mod pump;
 mod request_body;
 mod request_head;
 mod retry;

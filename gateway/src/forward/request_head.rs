@@ -103,7 +103,9 @@ fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
     let mut value = Vec::new();
     for rule in rules {
         value.clear();
-        rule.value.render(story, &mut value);
+        if let Some(template) = &rule.value {
+            template.render(story, &mut value);
+        }
         let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
         if !value.is_empty() && legal && !ends_here_always(rule.name.as_str()) {
             field(out, rule.name.as_str(), &value);

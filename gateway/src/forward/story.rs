@@ -19,7 +19,6 @@ use super::{InForce, Route, Upstream, Worker};
 use crate::listen::Peer;
 use crate::policy::{Ask, Decision, Facts, Picker};
 use crate::stats::clock;
-use crate::template::Variable;
 use crate::upstream::Backend;
 
 /// Status of the log line when the client left before it was answered, as in nginx.
@@ -119,10 +118,10 @@ impl Story {
         body.limit(route.max_body);
         self.upstream = route.upstream;
         self.route = Some(route);
-        if let Some(key) = &self.upstream().hash_key {
+        let in_force = Rc::clone(&self.in_force);
+        if let Some(key) = &in_force.generation.upstreams[self.upstream].hash_key {
             let mut bytes = std::mem::take(&mut self.facts.key);
-            let template = key.clone();
-            template.render(self, &mut bytes);
+            key.render(self, &mut bytes);
             self.facts.key = bytes;
         }
         Ok(())
@@ -251,7 +250,9 @@ impl Story {
         let mut value = Vec::new();
         for rule in &route.response_headers {
             value.clear();
-            rule.value.render(self, &mut value);
+            if let Some(template) = &rule.value {
+                template.render(self, &mut value);
+            }
             match HeaderValue::from_bytes(&value) {
                 Ok(value) if !value.is_empty() => drop(self.answer_headers.insert(rule.name.clone(), value)),
                 _ => drop(self.answer_headers.remove(&rule.name)),
@@ -295,11 +296,6 @@ impl Story {
         if let super::retry::FailureKind::Backend(verdict, reason) = &failure.kind {
             tracing::warn!("upstream {}: {} {}: {reason}", self.upstream().name, attempt.backend.name, verdict.name());
         }
-    }
-
-    /// Does anybody ask for this variable?
-    pub(super) fn explains(&self) -> bool {
-        self.route.as_ref().is_some_and(|route| route.uses(&Variable::PickExplanation))
     }
 }
 

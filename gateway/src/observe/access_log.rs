@@ -99,6 +99,12 @@ pub struct Lines {
     lines: u64,
 }
 
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines").finish_non_exhaustive()
+    }
+}
+
 impl Lines {
     /// Renders a line. Costs no lock and, once buffers have made their first round, no
     /// allocation.
