@@ -9,8 +9,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alarm;
+pub mod forward;
+pub mod listen;
+pub mod config;
 pub mod observe;
 pub mod policy;
+pub mod route;
 pub mod stats;
 pub mod template;
 pub mod upstream;

@@ -23,7 +23,7 @@ pub struct Facts {
     /// Who asks; none for a unix socket.
     pub client: Option<IpAddr>,
     /// Value of the upstream's `hash_key` expression; empty when none is configured.
-    pub key: SmallVec<[u8; 64]>,
+    pub key: Vec<u8>,
     /// Candidates already tried for this request, in order.
     pub tried: SmallVec<[u32; 8]>,
 }

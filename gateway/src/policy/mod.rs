@@ -1,5 +1,50 @@
 //! Policies: WebAssembly components that choose a backend. The only room that knows wasmtime.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `engine` | the one [`Engine`]: compiler settings, epochs, what is compiled already |
+//! | `source`, `package` | from a file (component, core module, WAT text) to a component; the WIT |
+//! | `component`, `error` | a compiled [`Policy`], or why a file is none |
+//! | `instance`, `limits`, `fault` | an [`Instance`], what it may use, what can go wrong |
+//! | `imports`, `view`, `journal`, `facts` | what a policy may ask, and may say |
+//! | `wasi` | what stands where toolchains expect an operating system |
+//! | `fallback` | the gateway's own choice |
+//! | `roster`, `tally` | which version serves an upstream, and how it does |
+//! | `trial` | trying a policy before it serves |
 
+mod bindings;
+mod component;
+mod engine;
+mod error;
 mod facts;
+mod fallback;
+mod fault;
+#[cfg(test)]
+mod guests;
+mod imports;
+mod instance;
+mod journal;
+mod limits;
+mod package;
+mod picker;
+mod roster;
+mod source;
+mod tally;
+mod trial;
+mod view;
+mod wasi;
 
+pub use component::Policy;
+pub use engine::Engine;
+pub use error::LoadError;
 pub use facts::Facts;
+pub use fallback::Fallback;
+pub use fault::{BirthError, Fault, FaultKind};
+pub use instance::{Ask, Birth, Choice, Instance};
+pub use limits::{LARGEST_STATE, Limits};
+pub use package::WIT_VERSION;
+pub use picker::{Decision, Ended, Picker, Sink};
+pub use roster::{Roster, Rules, Snapshot, Verdict};
+pub use source::to_component;
+pub use tally::{Count, Tally, Totals};
+pub use trial::{Report, TrialError, try_out};

@@ -32,7 +32,11 @@ impl DecayedMean {
             None => sample,
             Some((mean, at)) => {
                 let age = now_ms.wrapping_sub(at);
-                let gain = if age == 0 { LEAST_GAIN } else { (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN) };
+                let gain = if age == 0 {
+                    LEAST_GAIN
+                } else {
+                    (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN)
+                };
                 mean + gain * (sample - mean)
             }
         };
@@ -83,7 +87,7 @@ fn log2(micros: u32) -> f32 {
 
 fn exp2(log2: f32) -> u32 {
     const LARGEST: f32 = 2_147_483_520.0; // the largest f32 below 2^31
-    log2.exp2().clamp(1.0, LARGEST) as u32
+    log2.exp2().round().clamp(1.0, LARGEST) as u32
 }
 
 fn pack(mean: f32, at_ms: u32) -> u64 {
@@ -139,7 +143,10 @@ mod tests {
         let rest = log2(1_000);
         assert!(near(mean.relaxed(rest, SECOND), 1_000_000));
         let later = mean.relaxed(rest, 4 * SECOND);
-        assert!(later > 10_000 && later < 15_000, "one time constant: {later}");
+        assert!(
+            later > 10_000 && later < 15_000,
+            "one time constant: {later}"
+        );
         assert!(near(mean.relaxed(rest, 60 * SECOND), 1_000));
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Address;
+use super::{Address, Resolver};
 use crate::stats::BackendStats;
 
 /// What makes a backend the same backend over reloads: its upstream and its name.
@@ -22,6 +22,8 @@ pub struct Backend {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: Address,
+    /// The addresses behind it; shared by all workers and generations.
+    pub resolver: Arc<Resolver>,
     /// Relative capacity, 1 to 65535.
     pub weight: u32,
     /// Only used when no other backend can be.

@@ -1,1 +1,58 @@
-//! Write a Pointsman policy in Rust.
+//! Write a Pointsman policy in Rust: the idea, plus ten lines.
+//!
+//! A policy is a type that implements [`Policy`], handed to [`export!`]. It is built for
+//! `wasm32-unknown-unknown`, where `wasm-component-ld` links it into a component:
+//!
+//! ```
+//! use pointsman_policy::{Backend, Choice, NoOptions, Policy, Request, export};
+//!
+//! /// Always the first candidate, whatever happens.
+//! struct First;
+//!
+//! impl Policy for First {
+//!     type Options = NoOptions;
+//!
+//!     fn new(_: NoOptions, _: Vec<Backend>, _seed: u64) -> Result<Self, String> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn pick(&mut self, _: &Request) -> Choice {
+//!         Choice::Backend(0)
+//!     }
+//! }
+//!
+//! export!(First);
+//! ```
+//!
+//! What a policy may ask of the gateway stands in [`stats`], [`request`], [`upstream`] and
+//! [`log`]; a component imports only what it calls. Outside Wasm the same functions are answered
+//! by the stand-in in [`testing`], so a policy is tested by plain `cargo test`.
+
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    reason = "generated: the canonical ABI is raw memory"
+)]
+pub mod bindings;
+#[doc(hidden)]
+pub mod glue;
+
+mod crc;
+pub mod log;
+mod options;
+mod policy;
+mod random;
+pub mod request;
+mod smooth;
+pub mod stats;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod upstream;
+
+pub use bindings::pointsman::policy::types::{Backend, Choice, Outcome, Request, Verdict};
+pub use crc::{CRC32_START, crc32, crc32_update};
+pub use options::NoOptions;
+pub use policy::{Explain, Feedback, Policy, State, Timer};
+pub use random::Random;
+pub use smooth::Smooth;

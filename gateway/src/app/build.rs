@@ -1,0 +1,159 @@
+//! From a checked configuration to a generation that is ready to be put in force.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Shelf;
+use super::known::Known;
+use crate::config::{Loaded, Place, Problems, model};
+use crate::forward::{Generation, HeaderRule, Route, Upstream};
+use crate::policy::{Birth, Engine, Instance, Limits, Policy, Report, Roster, Rules, try_out};
+use crate::route::Table;
+use crate::stats::UpstreamStats;
+use crate::template::Variable;
+use crate::upstream::{Candidates, Settings};
+
+/// A generation, and for each upstream what its pickers are made of. Every policy in it has been
+/// tried with its real options and candidates.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) generation: Arc<Generation>,
+    pub(super) makings: Vec<Making>,
+    pub(super) known: Known,
+}
+
+/// What the pickers of one upstream are made of.
+#[derive(Clone, Debug)]
+pub(super) struct Making {
+    pub(super) upstream: Arc<str>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) options: String,
+    pub(super) limits: Limits,
+    pub(super) rules: Rules,
+    pub(super) candidates: Arc<Candidates>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) report: Report,
+}
+
+impl Making {
+    /// A new instance of `policy` for one worker.
+    pub(super) fn instance(&self, policy: &Arc<Policy>, seed: u64, state: Option<&[u8]>) -> Result<Instance, crate::policy::BirthError> {
+        policy.instantiate(Birth { options: &self.options, candidates: Arc::clone(&self.candidates), seed, state, limits: self.limits })
+    }
+}
+
+impl Plan {
+    /// For each upstream: its name, its policy and what the trial of the policy has shown.
+    pub fn trials(&self) -> impl Iterator<Item = (&str, &Policy, &Report)> {
+        self.makings.iter().map(|making| (&*making.upstream, &*making.policy, &making.report))
+    }
+}
+
+/// Plans a first generation, for nobody: what `pointsman check` does after reading.
+///
+/// # Errors
+/// All problems with policies.
+pub fn plan(loaded: &Loaded, engine: &Engine) -> Result<Plan, Problems> {
+    Builder { loaded, engine, known: Known::default(), number: 1, log_uses: &|_| false }.plan()
+}
+
+/// What a plan is made from.
+pub(super) struct Builder<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) engine: &'a Engine,
+    pub(super) known: Known,
+    pub(super) number: u64,
+    /// Does the access log show this variable?
+    pub(super) log_uses: &'a dyn Fn(&Variable) -> bool,
+}
+
+impl Builder<'_> {
+    pub(super) fn plan(mut self) -> Result<Plan, Problems> {
+        let mut problems = Problems::new(Arc::clone(&self.loaded.sources));
+        let config = &self.loaded.config;
+        let mut makings = Vec::new();
+        let mut upstreams = Vec::new();
+        for configured in &config.upstreams {
+            let name: Arc<str> = (&*configured.name).into();
+            let (stats, roster) = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
+            let upstream = self.upstream(configured, name, Arc::clone(&stats));
+            match self.making(configured, &upstream, stats, roster) {
+                Ok(making) => makings.push(making),
+                Err((place, message, help)) => problems.add(place, message, help),
+            }
+            upstreams.push(upstream);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let generation = Arc::new(self.generation(upstreams.into()));
+        let slots: HashSet<usize> = generation.upstreams.iter().flat_map(|upstream| &upstream.backends).map(|backend| backend.slot).collect();
+        let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
+        self.known.retain(&names, |slot| slots.contains(&slot));
+        Ok(Plan { generation, makings, known: self.known })
+    }
+
+    fn upstream(&mut self, configured: &model::Upstream, name: Arc<str>, stats: Arc<UpstreamStats>) -> Upstream {
+        let backends = configured.backends.iter().map(|backend| self.known.backend(&name, backend)).collect();
+        let settings = Settings {
+            connect_timeout: configured.connect_timeout,
+            send_timeout: configured.send_timeout,
+            read_timeout: configured.read_timeout,
+            idle_connections: configured.idle_connections,
+            idle_timeout: configured.idle_timeout,
+            tries: configured.tries.map(|tries| u32::try_from(tries.get()).unwrap_or(u32::MAX)),
+        };
+        Upstream { name, policy: (&*configured.policy.name).into(), settings, backends, stats, hash_key: configured.hash_key.clone() }
+    }
+
+    /// Loads and tries the policy of an upstream.
+    fn making(&self, configured: &model::Upstream, upstream: &Upstream, stats: Arc<UpstreamStats>, roster: Arc<Roster>) -> Result<Making, (Place, String, String)> {
+        let config = &self.loaded.config;
+        let place = configured.policy.place;
+        let shelf = Shelf::new(&config.policies);
+        let policy = shelf.load(self.engine, &configured.policy.name).map_err(|(message, help)| (place, message, help))?;
+        let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
+        let options = serde_json::Value::Object(configured.policy.options.clone()).to_string();
+        let limits = limits(&config.sandbox);
+        let birth = Birth { options: &options, candidates: Arc::clone(&candidates), seed: 1, state: None, limits };
+        let report = try_out(&policy, &birth).map_err(|error| {
+            let message = format!("upstream `{}`: policy `{}` failed its trial: {error}", upstream.name, policy.name());
+            (place, message, String::new())
+        })?;
+        Ok(Making { upstream: Arc::clone(&upstream.name), policy, options, limits, rules: rules(&config.sandbox), candidates, roster, report })
+    }
+
+    fn generation(&self, upstreams: Box<[Upstream]>) -> Generation {
+        let config = &self.loaded.config;
+        let routes: Vec<(Arc<Route>, &model::Route)> = config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
+        let uses = |variable: &Variable| (self.log_uses)(variable) || routes.iter().any(|(route, _)| route.uses(variable));
+        let (explain, time_picks) = (uses(&Variable::PickExplanation), uses(&Variable::PickTime));
+        let mut table = Table::default();
+        for (route, configured) in routes {
+            for host in &configured.hosts {
+                table.insert(host.clone(), configured.path.clone(), Arc::clone(&route));
+            }
+        }
+        Generation { number: self.number, routes: table, upstreams, body_timeout: config.limits.body_timeout, explain, time_picks, keep_answer_headers: true }
+    }
+}
+
+fn route(configured: &model::Route) -> Route {
+    let hosts: Vec<String> = configured.hosts.iter().map(ToString::to_string).collect();
+    let rules = |rules: &[model::HeaderRule]| rules.iter().map(|rule| HeaderRule { name: rule.name.clone(), value: rule.value.clone() }).collect();
+    Route {
+        name: format!("{} {}", hosts.join(", "), configured.path).into(),
+        upstream: configured.upstream,
+        max_body: configured.max_body,
+        request_headers: rules(&configured.request_headers),
+        response_headers: rules(&configured.response_headers),
+    }
+}
+
+fn limits(sandbox: &model::Sandbox) -> Limits {
+    Limits { pick: sandbox.pick_deadline, init: sandbox.init_deadline, memory: usize::try_from(sandbox.memory).unwrap_or(usize::MAX) }
+}
+
+fn rules(sandbox: &model::Sandbox) -> Rules {
+    Rules { max_faults: u32::try_from(sandbox.max_faults).unwrap_or(u32::MAX), window: sandbox.fault_window }
+}

@@ -1,0 +1,16 @@
+//! From a configuration to a running gateway, and back. The only room that knows all others.
+
+mod build;
+mod control;
+mod crew;
+mod known;
+mod mend;
+mod picture;
+mod run;
+mod shelf;
+mod watch;
+mod worker;
+
+pub use build::{Plan, plan};
+pub use run::{Failure, run};
+pub use shelf::Shelf;

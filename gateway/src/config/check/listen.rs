@@ -1,0 +1,157 @@
+//! Listeners, and the address of the admin pages.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::Top;
+use crate::config::fields::{Fields, Text};
+use crate::config::file::{Node, Value};
+use crate::config::keys;
+use crate::config::model::{Listen, ListenAddress};
+use crate::config::place::Place;
+use crate::config::problems::Findings;
+
+/// A path of a unix socket has at most so many bytes on Linux (`sun_path`, unix(7), with its
+/// closing zero).
+const SOCKET_PATH: usize = 107;
+
+/// All listeners, and the address of `[admin]`.
+pub(super) fn listeners(
+    main: &Top<'_>,
+    tops: &[&Top<'_>],
+    findings: &mut Findings,
+) -> (Vec<Listen>, Option<SocketAddr>) {
+    let mut list = Vec::new();
+    let mut written = 0;
+    for top in tops {
+        for fields in top.tables(&keys::LISTEN, "listen", findings) {
+            written += 1;
+            list.extend(listener(&fields, findings));
+        }
+        written += usize::from(top.fields.get("listen").is_some());
+    }
+    if written == 0 {
+        let help = "add `[[listen]]` with `address = \"0.0.0.0:8080\"`";
+        findings.error(main.fields.place, "there is no listener", help);
+    }
+    let admin = admin(main, findings);
+    let admin_address = admin.map(|(address, place)| (ListenAddress::Tcp(address), place));
+    let all = list.iter().map(|l: &Listen| (l.address.clone(), l.place)).chain(admin_address);
+    overlaps(&all.collect::<Vec<_>>(), findings);
+    (list, admin.map(|(address, _)| address))
+}
+
+fn listener(fields: &Fields<'_>, findings: &mut Findings) -> Option<Listen> {
+    let backlog = fields.number("backlog", findings).unwrap_or_default();
+    let node = fields.required("address", findings)?;
+    let address = address(fields, node, findings)?;
+    Some(Listen { address, backlog: u32::try_from(backlog).unwrap_or_default(), place: node.place })
+}
+
+fn admin(main: &Top<'_>, findings: &mut Findings) -> Option<(SocketAddr, Place)> {
+    main.fields.get("admin")?;
+    let fields = main.table(&keys::ADMIN, "admin", findings);
+    let node = fields.required("address", findings)?;
+    match address(&fields, node, findings)? {
+        ListenAddress::Tcp(address) => Some((address, node.place)),
+        ListenAddress::Unix(_) => {
+            let message = "`[admin]` is for a TCP address";
+            findings.error(node.place, message, "for a unix socket there is `control`, at the top of the file");
+            None
+        }
+    }
+}
+
+fn address(fields: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<ListenAddress> {
+    if let Value::Integer(port) = node.value {
+        let port = u16::try_from(port).ok();
+        return port.map(any_host).or_else(|| refused(node.place, &format!("{:?}", node.value), findings));
+    }
+    let Some(text) = fields.text("address", findings) else { return None };
+    match text.after("unix:") {
+        Some(path) => socket(fields, path, findings).map(ListenAddress::Unix),
+        None => tcp(text.text).or_else(|| refused(node.place, text.text, findings)),
+    }
+}
+
+fn refused<T>(place: Place, text: &str, findings: &mut Findings) -> Option<T> {
+    let help = "write an IP address and a port: `127.0.0.1:8080`, `[::1]:8080`, `8080` (all of IPv4), or `unix:/run/a.sock`";
+    findings.error(place, format!("cannot listen on `{text}`"), help);
+    None
+}
+
+/// `1.2.3.4:80`, `[::]:80`; `80`, `:80` and `*:80` are all addresses of IPv4, as in nginx.
+fn tcp(text: &str) -> Option<ListenAddress> {
+    if let Ok(address) = text.parse() {
+        return Some(ListenAddress::Tcp(address));
+    }
+    let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    port.parse().ok().map(any_host)
+}
+
+fn any_host(port: u16) -> ListenAddress {
+    ListenAddress::Tcp(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+}
+
+/// The path of a unix socket, relative to the folder of the file, no longer than the system allows.
+pub(super) fn socket(fields: &Fields<'_>, text: Text<'_>, findings: &mut Findings) -> Option<PathBuf> {
+    let path = fields.path_of(text, findings)?;
+    let length = path.as_os_str().len();
+    if length > SOCKET_PATH {
+        let message = format!("the path of this socket has {length} bytes, more than {SOCKET_PATH}");
+        findings.error(text.place, message, "choose a shorter path");
+        return None;
+    }
+    Some(path)
+}
+
+fn overlaps(all: &[(ListenAddress, Place)], findings: &mut Findings) {
+    for (index, (address, place)) in all.iter().enumerate() {
+        let earlier = all[..index].iter().find(|(other, _)| overlap(address, other));
+        if let Some((_, first)) = earlier {
+            let help = "give each listener an address of its own";
+            findings.error(*place, "two listeners want this address", help).with(*first, "taken here");
+        }
+    }
+}
+
+/// Whether two listeners would want the same connections.
+fn overlap(a: &ListenAddress, b: &ListenAddress) -> bool {
+    match (a, b) {
+        (ListenAddress::Tcp(a), ListenAddress::Tcp(b)) => {
+            let all = |ip: IpAddr| ip.is_unspecified();
+            let hosts = a.ip() == b.ip() || (a.is_ipv4() == b.is_ipv4() && (all(a.ip()) || all(b.ip())));
+            a.port() != 0 && a.port() == b.port() && hosts
+        }
+        (ListenAddress::Unix(a), ListenAddress::Unix(b)) => a == b,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ListenAddress, overlap, tcp};
+
+    fn at(text: &str) -> ListenAddress {
+        tcp(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_port_alone_is_all_of_ipv4() {
+        for text in ["8080", ":8080", "*:8080", "0.0.0.0:8080"] {
+            assert_eq!(at(text), at("0.0.0.0:8080"));
+        }
+        for text in ["", ":", "localhost:80", "70000", "::80", "1.2.3.4", "[::1]"] {
+            assert_eq!(tcp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_addresses_overlap_with_one_of_the_same_family() {
+        assert!(overlap(&at("80"), &at("127.0.0.1:80")));
+        assert!(overlap(&at("[::1]:80"), &at("[::]:80")));
+        assert!(!overlap(&at("80"), &at("[::]:80")));
+        assert!(!overlap(&at("80"), &at("81")));
+        assert!(!overlap(&at("127.0.0.1:0"), &at("127.0.0.1:0")), "port 0 is another port each time");
+    }
+}

@@ -1,0 +1,182 @@
+//! `[upstream.<name>]`.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::Top;
+use super::headers;
+use super::listen::socket;
+use super::policy::{hash_key, policy};
+use crate::config::fields::{Fields, Text, wrong_type};
+use crate::config::file::{Entry, Node, Value};
+use crate::config::keys::{self, BACKEND};
+use crate::config::model::{Backend, HeaderRule, Upstream};
+use crate::config::place::Place;
+use crate::config::problems::Findings;
+use crate::upstream::Address;
+
+/// A connection takes milliseconds; whoever waits longer than this meant another timeout.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// An upstream that somebody wrote. Its name counts even if something in it is wrong.
+pub(super) struct Named<'a> {
+    pub(super) name: &'a str,
+    pub(super) place: Place,
+    pub(super) upstream: Option<Upstream>,
+}
+
+/// Header rules that an upstream hands to its routes.
+#[derive(Default)]
+pub(super) struct Headers {
+    pub(super) request: Vec<HeaderRule>,
+    pub(super) response: Vec<HeaderRule>,
+}
+
+/// All upstreams, and their header rules in the same order.
+pub(super) fn upstreams<'a>(
+    tops: &[&Top<'a>],
+    findings: &mut Findings,
+) -> (Vec<Named<'a>>, Vec<Headers>) {
+    let mut list: Vec<Named<'a>> = Vec::new();
+    let mut headers = Vec::new();
+    for top in tops {
+        for (entry, fields) in top.named(&keys::UPSTREAM, "upstream", findings) {
+            name(entry, &list, findings);
+            let of = |f: &Fields<'_>, name, findings: &mut _| headers::rules(f, name, findings);
+            headers.push(Headers {
+                request: fields.as_ref().map(|f| of(f, "request_headers", findings)).unwrap_or_default(),
+                response: fields.as_ref().map(|f| of(f, "response_headers", findings)).unwrap_or_default(),
+            });
+            let upstream = fields.and_then(|fields| upstream(entry, &fields, findings));
+            list.push(Named { name: &entry.key, place: entry.place, upstream });
+        }
+    }
+    (list, headers)
+}
+
+fn name(entry: &Entry, earlier: &[Named<'_>], findings: &mut Findings) {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if entry.key.is_empty() || !entry.key.chars().all(legal) {
+        let message = format!("`{}` cannot be the name of an upstream", entry.key);
+        findings.error(entry.place, message, "names have letters, digits, `_`, `-` and `.`");
+    }
+    // Within one file TOML itself sees to this.
+    if let Some(first) = earlier.iter().find(|named| named.name == entry.key) {
+        let message = format!("there are two upstreams `{}`", entry.key);
+        findings.error(entry.place, message, "rename one of them").with(first.place, "first written here");
+    }
+}
+
+fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Option<Upstream> {
+    let policy = policy(fields, findings);
+    let hash_key = hash_key(fields, policy.as_ref(), findings);
+    let tries = fields.number("tries", findings).unwrap_or_default();
+    let idle = fields.number("idle_connections", findings).unwrap_or_default();
+    let upstream = Upstream {
+        name: entry.key.as_str().into(),
+        backends: backends(fields, findings),
+        policy: policy?,
+        hash_key,
+        connect_timeout: connect_timeout(fields, findings),
+        send_timeout: fields.duration("send_timeout", findings),
+        read_timeout: fields.duration("read_timeout", findings),
+        idle_connections: usize::try_from(idle).unwrap_or(usize::MAX),
+        idle_timeout: fields.duration("idle_timeout", findings),
+        tries: NonZeroUsize::new(usize::try_from(tries).unwrap_or(usize::MAX)),
+        place: entry.place,
+    };
+    Some(upstream)
+}
+
+fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {
+    let timeout = fields.duration("connect_timeout", findings);
+    if let Some(node) = fields.get("connect_timeout").filter(|_| timeout > PATIENT) {
+        let seconds = timeout.as_secs();
+        let message = format!("`connect_timeout` is {seconds} seconds: that is how long a client waits for each dead backend");
+        findings.warning(node.place, message, "a few seconds are enough; slow answers need `read_timeout`");
+    }
+    timeout
+}
+
+fn backends(fields: &Fields<'_>, findings: &mut Findings) -> Vec<Backend> {
+    let Some(node) = fields.required("backends", findings) else { return Vec::new() };
+    let Value::List(nodes) = &node.value else {
+        if let Some(key) = keys::UPSTREAM.key("backends") {
+            wrong_type::<()>(key, node, findings);
+        }
+        return Vec::new();
+    };
+    let read: Vec<Backend> = nodes.iter().filter_map(|node| backend(fields, node, findings)).collect();
+    if nodes.is_empty() {
+        let help = "add an address: `\"127.0.0.1:8001\"`";
+        findings.error(node.place, "an upstream needs a backend", help);
+    } else if read.len() == nodes.len() && read.iter().all(|backend| backend.down) {
+        let help = "take `down = true` away from one of them";
+        findings.error(node.place, "all backends of this upstream are down", help);
+    }
+    duplicates(&read, findings);
+    read
+}
+
+fn duplicates(backends: &[Backend], findings: &mut Findings) {
+    for (index, backend) in backends.iter().enumerate() {
+        if let Some(first) = backends[..index].iter().find(|other| other.address == backend.address) {
+            let message = format!("the backend `{}` stands here twice", backend.address);
+            let help = "keep one of them; a `weight` gives it a larger share";
+            findings.error(backend.place, message, help).with(first.place, "first written here");
+        }
+    }
+}
+
+fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<Backend> {
+    let entries = match &node.value {
+        Value::Table(entries) => entries.as_slice(),
+        Value::Text { .. } => &[],
+        _ => {
+            let message = format!("a backend cannot be {}", node.value.noun());
+            let help = "write an address, or a table: `{ address = \"127.0.0.1:8001\", weight = 2 }`";
+            findings.error(node.place, message, help);
+            return None;
+        }
+    };
+    let fields = upstream.inner(&BACKEND, entries, node.place, findings);
+    let weight = weight(&fields, findings);
+    let labels = fields.pairs("labels", findings);
+    let (backup, down) = (fields.flag("backup", findings), fields.flag("down", findings));
+    let zone = fields.text("zone", findings).map(|zone| zone.text.into());
+    let text = match node.as_text() {
+        Some(text) => text,
+        None => {
+            fields.required("address", findings)?;
+            fields.text("address", findings)?
+        }
+    };
+    Some(Backend {
+        name: text.text.into(),
+        address: address(&fields, text, findings)?,
+        weight,
+        backup,
+        down,
+        zone,
+        labels: labels.iter().map(|(entry, text)| (entry.key.as_str().into(), text.text.into())).collect(),
+        place: text.place,
+    })
+}
+
+fn weight(fields: &Fields<'_>, findings: &mut Findings) -> u32 {
+    let weight = fields.number("weight", findings).unwrap_or_default();
+    u32::try_from(weight).unwrap_or_default()
+}
+
+fn address(fields: &Fields<'_>, text: Text<'_>, findings: &mut Findings) -> Option<Address> {
+    if let Some(path) = text.after("unix:") {
+        return socket(fields, path, findings).map(Address::Unix);
+    }
+    match text.text.parse() {
+        Ok(address) => Some(address),
+        Err(why) => {
+            findings.error(text.place, format!("`{}` is not the address of a backend", text.text), why);
+            None
+        }
+    }
+}

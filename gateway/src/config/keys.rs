@@ -1,0 +1,256 @@
+//! Every key of the configuration: its type, its default, and what nginx calls it.
+//!
+//! This table is the only place where these are written down in code. The reading in `fields`
+//! takes types, bounds and defaults from it, unknown keys are those that are not in it, and a test
+//! holds `docs/configuration.md` against it.
+
+use std::fmt;
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Text,
+    /// Text with nginx's variables.
+    Template,
+    /// Path, relative to the file it is written in.
+    Path,
+    /// `host:port` or `unix:/path`.
+    Address,
+    OneOf(&'static [&'static str]),
+    Flag,
+    /// From, to.
+    Number(u64, u64),
+    /// From, to.
+    Duration(&'static str, &'static str),
+    /// From, to.
+    Size(&'static str, &'static str),
+    /// One text or a list of texts.
+    Texts,
+    /// A table of texts with variables.
+    Headers,
+    /// A table of texts.
+    Labels,
+    /// A list of addresses and tables.
+    Backends,
+    /// A name or a table.
+    Policy,
+    /// `[name]`.
+    Table,
+    /// `[[name]]`.
+    Tables,
+    /// `[name.any]`.
+    NamedTables,
+}
+
+/// What holds when a key is absent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Absent {
+    /// Nothing: it must be written.
+    Required,
+    /// This value, as one would write it (texts without quotes).
+    Value(&'static str),
+    /// Something that is not a value; the words of the reference.
+    Otherwise(&'static str),
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) default: Absent,
+    /// nginx's directive or parameter for it; empty if it has none.
+    pub(super) nginx: &'static str,
+}
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// How its beginning is written, as in a sentence.
+    pub(super) title: &'static str,
+    /// What one such table is, with article.
+    pub(super) noun: &'static str,
+    pub(super) keys: &'static [Key],
+    /// Whether other keys are allowed, because they are somebody else's.
+    pub(super) open: bool,
+}
+
+const fn key(name: &'static str, kind: Kind, default: Absent, nginx: &'static str) -> Key {
+    Key { name, kind, default, nginx }
+}
+
+const fn section(title: &'static str, noun: &'static str, keys: &'static [Key]) -> Section {
+    Section { title, noun, keys, open: false }
+}
+
+use Absent::{Otherwise, Required, Value};
+use Kind::{
+    Address, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Path, Policy, Size, Table,
+    Tables, Template, Text, Texts,
+};
+
+/// The levels of the log, from few lines to many.
+pub(super) const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
+
+pub(super) static TOP: Section = section("the top of the file", "the configuration", &[
+    key("workers", Number(1, 1024), Otherwise("number of cores"), "worker_processes"),
+    key("policies", Path, Value("policies"), ""),
+    key("control", Path, Value("pointsman.sock"), ""),
+    key("pid_file", Path, Otherwise("none is written"), "pid"),
+    key("quit_timeout", Duration("0", "24h"), Value("30s"), "worker_shutdown_timeout"),
+    key("include", Texts, Otherwise("nothing"), "include"),
+    key("admin", Table, Otherwise("no TCP address"), ""),
+    key("log", Table, Otherwise("see there"), ""),
+    key("sandbox", Table, Otherwise("see there"), ""),
+    key("limits", Table, Otherwise("see there"), ""),
+    key("listen", Tables, Required, "server"),
+    key("route", Tables, Required, "location"),
+    key("upstream", NamedTables, Required, "upstream"),
+]);
+
+/// What of it an included file may have.
+pub(super) static INCLUDED: Section = section("an included file", "an included file", &[
+    key("listen", Tables, Otherwise("nothing"), "server"),
+    key("route", Tables, Otherwise("nothing"), "location"),
+    key("upstream", NamedTables, Otherwise("nothing"), "upstream"),
+]);
+
+pub(super) static ADMIN: Section =
+    section("`[admin]`", "`[admin]`", &[key("address", Address, Required, "")]);
+
+pub(super) static LOG: Section = section("`[log]`", "`[log]`", &[
+    key("level", OneOf(LEVELS), Value("info"), "error_log"),
+    key("file", Path, Otherwise("standard error"), "error_log"),
+    key("access", Text, Value("off"), "access_log"),
+    key("format", Template, Value("combined"), "log_format"),
+]);
+
+pub(super) static SANDBOX: Section = section("`[sandbox]`", "`[sandbox]`", &[
+    key("pick_deadline", Duration("1ms", "1s"), Value("10ms"), ""),
+    key("init_deadline", Duration("1ms", "60s"), Value("1s"), ""),
+    key("memory", Size("64k", "4g"), Value("64m"), ""),
+    key("max_faults", Number(1, 1_000_000), Value("5"), ""),
+    key("fault_window", Duration("1s", "24h"), Value("60s"), ""),
+]);
+
+pub(super) static LIMITS: Section = section("`[limits]`", "`[limits]`", &[
+    key("header_timeout", Duration("1ms", "24h"), Value("60s"), "client_header_timeout"),
+    key("body_timeout", Duration("1ms", "24h"), Value("60s"), "client_body_timeout"),
+    key("idle_timeout", Duration("1ms", "24h"), Value("75s"), "keepalive_timeout"),
+    key("send_timeout", Duration("1ms", "24h"), Value("60s"), "send_timeout"),
+    key("max_head", Size("8k", "1m"), Value("32k"), "large_client_header_buffers"),
+    key("max_body", Size("0", "1048576g"), Value("1g"), "client_max_body_size"),
+]);
+
+pub(super) static LISTEN: Section = section("`[[listen]]`", "a listener", &[
+    key("address", Address, Required, "listen"),
+    key("backlog", Number(1, 65535), Value("1024"), "backlog"),
+]);
+
+pub(super) static ROUTE: Section = section("`[[route]]`", "a route", &[
+    key("host", Texts, Otherwise("every host"), "server_name"),
+    key("path", Text, Value("/"), "location"),
+    key("upstream", Text, Required, "proxy_pass"),
+    key("max_body", Size("0", "1048576g"), Otherwise("`limits.max_body`"), "client_max_body_size"),
+    key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
+    key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+]);
+
+pub(super) static UPSTREAM: Section = section("`[upstream.<name>]`", "an upstream", &[
+    key("backends", Backends, Required, "server"),
+    key("policy", Policy, Value("round_robin"), ""),
+    key("hash_key", Template, Otherwise("nothing"), "hash"),
+    key("connect_timeout", Duration("1ms", "24h"), Value("5s"), "proxy_connect_timeout"),
+    key("send_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_send_timeout"),
+    key("read_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_read_timeout"),
+    key("idle_connections", Number(0, 65535), Value("64"), "keepalive"),
+    key("idle_timeout", Duration("1ms", "24h"), Value("60s"), "keepalive_timeout"),
+    key("tries", Number(0, 1000), Value("0"), "proxy_next_upstream_tries"),
+    key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
+    key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+]);
+
+pub(super) static BACKEND: Section = section("`backends = [{ ... }]`", "a backend", &[
+    key("address", Address, Required, "server"),
+    key("weight", Number(1, 65535), Value("1"), "weight"),
+    key("backup", Flag, Value("false"), "backup"),
+    key("down", Flag, Value("false"), "down"),
+    key("zone", Text, Otherwise("none"), ""),
+    key("labels", Labels, Otherwise("none"), ""),
+]);
+
+pub(super) static POLICY: Section = Section {
+    title: "`policy = { ... }`",
+    noun: "a policy",
+    keys: &[key("use", Text, Required, "")],
+    open: true,
+};
+
+/// All of them, in the order of the reference.
+pub(super) static SECTIONS: [&Section; 9] =
+    [&TOP, &ADMIN, &LOG, &SANDBOX, &LIMITS, &LISTEN, &ROUTE, &UPSTREAM, &BACKEND];
+
+impl Section {
+    /// The key of this name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of the keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+/// As the reference names the type.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text => f.write_str("text"),
+            Template => f.write_str("text with variables"),
+            Path => f.write_str("path"),
+            Address => f.write_str("address"),
+            OneOf(words) => write!(f, "`{}`", words.join("`, `")),
+            Flag => f.write_str("`true` or `false`"),
+            Number(from, to) => write!(f, "number, {from} to {to}"),
+            Duration(from, to) => write!(f, "duration, {from} to {to}"),
+            Size(from, to) => write!(f, "size, {from} to {to}"),
+            Texts => f.write_str("text or list of texts"),
+            Headers => f.write_str("table of texts with variables"),
+            Labels => f.write_str("table of texts"),
+            Backends => f.write_str("list of addresses or tables"),
+            Policy => f.write_str("name or table"),
+            Table => f.write_str("table"),
+            Tables => f.write_str("tables"),
+            NamedTables => f.write_str("named tables"),
+        }
+    }
+}
+
+impl Key {
+    /// How the key could be written, for a message.
+    pub(super) fn example(&self) -> String {
+        let name = self.name;
+        match (self.kind, self.default) {
+            (Number(..) | Flag, Value(value)) => format!("{name} = {value}"),
+            (Policy, _) => format!("{name} = \"fair\"` or `{name} = {{ use = \"fair\" }}"),
+            (_, Value(value)) => format!("{name} = \"{value}\""),
+            (Number(from, _), _) => format!("{name} = {from}"),
+            (Flag, _) => format!("{name} = true"),
+            (Duration(..), _) => format!("{name} = \"30s\""),
+            (Size(..), _) => format!("{name} = \"50m\""),
+            (Address, _) => format!("{name} = \"127.0.0.1:8080\""),
+            (Path, _) => format!("{name} = \"pointsman.{}\"", name.split('_').next().unwrap_or_default()),
+            (Texts, _) if name == "include" => format!("{name} = [\"conf.d/*.toml\"]"),
+            (Texts, _) => format!("{name} = \"a.example\"` or `{name} = [\"a.example\", \"*.b.example\"]"),
+            (Headers, _) => format!("{name} = {{ \"X-Real-IP\" = \"$remote_addr\" }}"),
+            (Labels, _) => format!("{name} = {{ gpu = \"yes\" }}"),
+            (Backends, _) => format!("{name} = [\"127.0.0.1:8001\", \"127.0.0.1:8002\"]"),
+            (Template, _) => format!("{name} = \"$request_uri\""),
+            (Text | OneOf(_), _) => format!("{name} = \"a\""),
+            (Table, _) => format!("[{name}]"),
+            (Tables, _) => format!("[[{name}]]"),
+            (NamedTables, _) => format!("[{name}.a]"),
+        }
+    }
+}

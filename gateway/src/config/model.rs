@@ -1,0 +1,236 @@
+//! The configuration as the gateway uses it: values that cannot be wrong.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderName;
+use serde_json::{Map, Value};
+
+use super::place::Place;
+use crate::template::Template;
+use crate::upstream::Address;
+
+/// Everything.
+#[derive(Debug)]
+pub struct Config {
+    /// Threads that serve.
+    pub workers: NonZeroUsize,
+    /// Folder of policy files.
+    pub policies: PathBuf,
+    /// Socket for commands and pages.
+    pub control: PathBuf,
+    /// Where to write the process id.
+    pub pid_file: Option<PathBuf>,
+    /// How long a graceful quit may wait for requests; zero: not at all.
+    pub quit_timeout: Duration,
+    /// A TCP address for the pages of the control socket.
+    pub admin: Option<SocketAddr>,
+    /// The logs.
+    pub log: Log,
+    /// What a policy may use up.
+    pub sandbox: Sandbox,
+    /// What a client may use up.
+    pub limits: Limits,
+    /// At least one, no two overlapping.
+    pub listen: Vec<Listen>,
+    /// At least one, no two for the same host and path.
+    pub routes: Vec<Route>,
+    /// In the order of the files.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// The logs.
+#[derive(Debug)]
+pub struct Log {
+    /// The least important lines that are written.
+    pub level: tracing::Level,
+    /// None: standard error.
+    pub file: Option<PathBuf>,
+    /// Where each request is noted.
+    pub access: AccessLog,
+    /// How each request is noted.
+    pub format: LogFormat,
+}
+
+/// Where each request is noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// On standard output.
+    Stdout,
+    /// In a file.
+    File(PathBuf),
+}
+
+/// How a request is noted.
+#[derive(Debug)]
+pub enum LogFormat {
+    /// nginx's `combined`.
+    Combined,
+    /// One JSON object a line.
+    Json,
+    /// A text with variables.
+    Text(Template),
+}
+
+/// The budget of every policy.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// For one pick.
+    pub pick_deadline: Duration,
+    /// For the birth of an instance.
+    pub init_deadline: Duration,
+    /// Bytes for one instance.
+    pub memory: u64,
+    /// So many faults within `fault_window` put a policy out of service.
+    pub max_faults: u64,
+    /// See `max_faults`.
+    pub fault_window: Duration,
+}
+
+/// What a client may use up.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From accept, or from the first byte of a later request, to the end of the head.
+    pub header_timeout: Duration,
+    /// Between two reads of a request body.
+    pub body_timeout: Duration,
+    /// Between two requests on a connection.
+    pub idle_timeout: Duration,
+    /// Between two writes of an answer.
+    pub send_timeout: Duration,
+    /// Bytes of a request head.
+    pub max_head: u64,
+    /// Bytes of a request body; `u64::MAX` where there is no limit.
+    pub max_body: u64,
+}
+
+/// A listener.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where it accepts.
+    pub address: ListenAddress,
+    /// Connections that may wait to be accepted.
+    pub backlog: u32,
+    /// Where it was configured, for an address that cannot be bound.
+    pub place: Place,
+}
+
+/// Where a listener accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// An address; port 0 is any free port. An IPv6 address takes no IPv4 connections.
+    Tcp(SocketAddr),
+    /// Path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// Which requests go to which upstream.
+#[derive(Debug)]
+pub struct Route {
+    /// The hosts it serves; at least one.
+    pub hosts: Vec<HostPattern>,
+    /// The paths it serves.
+    pub path: PathPattern,
+    /// Index in [`Config::upstreams`].
+    pub upstream: usize,
+    /// Bytes of a request body; `u64::MAX` where there is no limit.
+    pub max_body: u64,
+    /// What to change in requests: the upstream's rules, overridden by the route's own.
+    pub request_headers: Vec<HeaderRule>,
+    /// What to change in answers: the upstream's rules, overridden by the route's own.
+    pub response_headers: Vec<HeaderRule>,
+    /// Where it was configured.
+    pub place: Place,
+}
+
+/// A host that a route serves, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostPattern {
+    /// Every host that no other route names.
+    Any,
+    /// `*.example.com`: hosts that end in this text, which begins with a dot.
+    Suffix(Box<str>),
+    /// This host.
+    Exact(Box<str>),
+}
+
+/// A path that a route serves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathPattern {
+    /// Paths that begin with this; the longest one wins.
+    Prefix(Box<str>),
+    /// This path.
+    Exact(Box<str>),
+}
+
+/// What to do with a header field.
+#[derive(Clone, Debug)]
+pub struct HeaderRule {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its new value; none: the field is removed.
+    pub value: Option<Template>,
+}
+
+/// A set of backends with one policy.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: Box<str>,
+    /// At least one, at least one of them not down, no two with the same address.
+    pub backends: Vec<Backend>,
+    /// Who picks.
+    pub policy: Policy,
+    /// What requests are hashed by.
+    pub hash_key: Option<Template>,
+    /// For a connection to be made.
+    pub connect_timeout: Duration,
+    /// Between two writes of a request.
+    pub send_timeout: Duration,
+    /// Between two reads of an answer.
+    pub read_timeout: Duration,
+    /// Idle connections that a worker keeps for each backend.
+    pub idle_connections: usize,
+    /// How long it keeps them.
+    pub idle_timeout: Duration,
+    /// Attempts for one request; none: every backend once.
+    pub tries: Option<NonZeroUsize>,
+    /// Where it was configured.
+    pub place: Place,
+}
+
+/// One backend.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its address as it was written. Hash rings are built from it.
+    pub name: Box<str>,
+    /// Where it listens.
+    pub address: Address,
+    /// Relative capacity, 1 to 65535.
+    pub weight: u32,
+    /// Only used when no other backend can be.
+    pub backup: bool,
+    /// Out of service.
+    pub down: bool,
+    /// Where it stands.
+    pub zone: Option<Box<str>>,
+    /// Free labels, in the order of the file.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// Where it was configured.
+    pub place: Place,
+}
+
+/// A policy and its options.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its name: letters, digits, `_` and `-`. Whether it exists is not known here.
+    pub name: Box<str>,
+    /// What it is born with.
+    pub options: Map<String, Value>,
+    /// Where it was configured, for options that it refuses and names that do not exist.
+    pub place: Place,
+}

@@ -1,0 +1,192 @@
+//! Is this a request that can be passed on without being misunderstood?
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, StatusCode, Uri, Version};
+
+use super::answer::Refusal;
+use crate::policy::Facts;
+
+/// Checks the head of a request and brings it into the gateway's own form: one host, lower case
+/// and without port; the target without scheme and host; one `Cookie` field.
+pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> Result<Facts, Refusal> {
+    let Parts { method, uri, version, mut headers, .. } = parts;
+    if method == Method::CONNECT {
+        return Err(Refusal::closing(StatusCode::METHOD_NOT_ALLOWED, "this is a gateway, not a tunnel: CONNECT is not served"));
+    }
+    check_framing(&headers, version)?;
+    let authority = authority(&uri, &headers, version)?;
+    let host = Bytes::copy_from_slice(host_of(&authority)?.to_ascii_lowercase().as_bytes());
+    if !authority.is_empty() {
+        let value = HeaderValue::from_str(&authority).map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
+        headers.insert(header::HOST, value);
+    }
+    count_down_max_forwards(&method, &mut headers)?;
+    join_cookies(&mut headers);
+    let body_length = body_length.or((!has_body).then_some(0));
+    Ok(Facts { method, target: without_authority(uri), host, headers, body_length, ..Facts::default() })
+}
+
+/// RFC 9112 section 6.1: a message that two readers could frame differently is refused.
+fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else { return Ok(()) };
+    if version == Version::HTTP_10 {
+        return Err(Refusal::malformed("Transfer-Encoding in an HTTP/1.0 request"));
+    }
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(Refusal::malformed("both Transfer-Encoding and Content-Length"));
+    }
+    let once = headers.get_all(header::TRANSFER_ENCODING).iter().count() == 1;
+    if !once || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(Refusal::closing(StatusCode::NOT_IMPLEMENTED, "a Transfer-Encoding other than chunked"));
+    }
+    Ok(())
+}
+
+/// The host and port asked for: of the target if it has them (RFC 9112 section 3.2.2), else of
+/// `Host`, of which HTTP/1.1 has exactly one.
+fn authority(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<String, Refusal> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Refusal::malformed("more than one Host field"));
+    }
+    let host = host.map(|value| std::str::from_utf8(value.as_bytes())).transpose();
+    let host = host.map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
+    match (uri.authority(), host) {
+        (Some(target), Some(host)) if version == Version::HTTP_2 && !host.eq_ignore_ascii_case(target.as_str()) => {
+            Err(Refusal::malformed("the Host field disagrees with :authority"))
+        }
+        (Some(target), _) => Ok(target.as_str().to_owned()),
+        (None, Some(host)) => Ok(host.to_owned()),
+        (None, None) if version == Version::HTTP_11 => Err(Refusal::malformed("no Host field")),
+        (None, None) => Ok(String::new()),
+    }
+}
+
+/// The host without its port, which must be what a host may be: no user, no list, no path.
+fn host_of(authority: &str) -> Result<&str, Refusal> {
+    if authority.is_empty() {
+        return Ok("");
+    }
+    let wrong = || Refusal::malformed("the host asked for is not a host");
+    if authority.contains(['@', ',', '/', '\\', '?', '#', ' ', '"', '<', '>', '\'']) {
+        return Err(wrong());
+    }
+    let parsed: Authority = authority.parse().map_err(|_| wrong())?;
+    let host_length = parsed.host().len();
+    let port = &authority[host_length..];
+    let port_is_number = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    if host_length == 0 || !port_is_number {
+        return Err(wrong());
+    }
+    Ok(&authority[..host_length])
+}
+
+/// RFC 9110 section 7.6.2: the last recipient answers `OPTIONS` and `TRACE` itself.
+fn count_down_max_forwards(method: &Method, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    if !matches!(*method, Method::OPTIONS | Method::TRACE) {
+        return Ok(());
+    }
+    let Some(value) = headers.get(header::MAX_FORWARDS) else { return Ok(()) };
+    let left: Option<u32> = value.to_str().ok().and_then(|text| text.parse().ok());
+    match left {
+        Some(0) => Err(Refusal::plain(StatusCode::OK, "Max-Forwards is 0: this is the gateway")),
+        Some(left) => {
+            headers.insert(header::MAX_FORWARDS, HeaderValue::from(left - 1));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// HTTP/2 may send one cookie a field; HTTP/1.1 has one line (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    // Joining legal values with a legal separator gives a legal value.
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+fn without_authority(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    let path = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::from(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn admitted(version: Version, target: &str, fields: &[(&str, &str)]) -> Result<Facts, u16> {
+        let mut request = Request::builder().version(version).uri(target);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        admit(parts, None, false).map_err(|refusal| refusal.status.as_u16())
+    }
+
+    #[test]
+    fn the_host_is_the_hosts_name_in_lower_case() {
+        let facts = admitted(Version::HTTP_11, "/x?y", &[("host", "A.Example:8080")]).unwrap();
+        assert_eq!((&facts.host[..], facts.target.to_string().as_str()), (&b"a.example"[..], "/x?y"));
+        let facts = admitted(Version::HTTP_11, "/", &[("host", "[::1]:80")]).unwrap();
+        assert_eq!(&facts.host[..], b"[::1]");
+    }
+
+    #[test]
+    fn the_target_wins_over_the_field_in_absolute_form() {
+        let facts = admitted(Version::HTTP_11, "http://a.example/x", &[("host", "b")]).unwrap();
+        assert_eq!((&facts.host[..], &facts.headers["host"]), (&b"a.example"[..], &HeaderValue::from_static("a.example")));
+        assert_eq!(facts.target, "/x");
+    }
+
+    #[test]
+    fn a_missing_double_or_impossible_host_is_refused() {
+        assert_eq!(admitted(Version::HTTP_11, "/", &[]).unwrap_err(), 400);
+        assert_eq!(admitted(Version::HTTP_11, "/", &[("host", "a"), ("host", "a")]).unwrap_err(), 400);
+        for host in ["a b", "a@b", "a,b", "a/b", "a:x", ":80", "a:80:90"] {
+            assert_eq!(admitted(Version::HTTP_11, "/", &[("host", host)]).unwrap_err(), 400, "{host}");
+        }
+        assert!(admitted(Version::HTTP_10, "/", &[]).is_ok());
+        assert_eq!(admitted(Version::HTTP_2, "http://a/", &[("host", "b")]).unwrap_err(), 400);
+    }
+
+    #[test]
+    fn framing_that_could_be_read_twice_is_refused() {
+        let host = ("host", "a");
+        let refused = |fields: &[(&str, &str)], version| admitted(version, "/", fields).unwrap_err();
+        assert_eq!(refused(&[host, ("transfer-encoding", "chunked"), ("content-length", "5")], Version::HTTP_11), 400);
+        assert_eq!(refused(&[host, ("transfer-encoding", "chunked")], Version::HTTP_10), 400);
+        for coding in ["gzip, chunked", "chunked, chunked", "xchunked", "identity", "\"chunked\""] {
+            assert_eq!(refused(&[host, ("transfer-encoding", coding)], Version::HTTP_11), 501, "{coding}");
+        }
+    }
+
+    #[test]
+    fn cookie_crumbs_become_one_line() {
+        let facts = admitted(Version::HTTP_2, "http://a/", &[("cookie", "a=1"), ("cookie", "b=2")]).unwrap();
+        let cookies: Vec<_> = facts.headers.get_all("cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn max_forwards_counts_down_to_an_answer_of_our_own() {
+        let request = |left: &'static str| {
+            let request = Request::builder().method("OPTIONS").uri("/").header("host", "a").header("max-forwards", left);
+            admit(request.body(()).unwrap().into_parts().0, None, false)
+        };
+        assert_eq!(request("3").unwrap().headers["max-forwards"], "2");
+        assert_eq!(request("0").unwrap_err().status, 200);
+    }
+}

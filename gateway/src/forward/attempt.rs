@@ -1,0 +1,270 @@
+//! One try to serve a request at one backend.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+
+use super::InForce;
+use super::pump::{Stop, Waiting, pump};
+use super::request_body::RequestBody;
+use super::request_head;
+use super::retry::{Failure, FailureKind};
+use super::story::{Chosen, Story};
+use crate::alarm::Alarm;
+use crate::stats::{InFlight, Outcome, Verdict, clock};
+use crate::upstream::http1::{Connection, Error, Head};
+use crate::upstream::{Backend, connect};
+
+/// Most interim answers of one exchange: more is a flood.
+const MAX_INTERIM: u32 = 16;
+
+/// An attempt in flight. It counts while it lives, and what became of it is recorded exactly
+/// once: by [`Attempt::end`], or as cancelled when it is dropped.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    in_force: Rc<InForce>,
+    upstream: usize,
+    /// Whom the policy named: its candidate and the age of its picker.
+    candidate: Option<(u32, u64)>,
+    pub(super) backend: Arc<Backend>,
+    in_flight: InFlight,
+    pub(super) connect: u32,
+    pub(super) first_byte: u32,
+    pub(super) status: u16,
+    ended: Option<Outcome>,
+}
+
+impl Attempt {
+    fn begin(in_force: Rc<InForce>, upstream: usize, chosen: &Chosen, now: u64) -> Self {
+        let in_flight = InFlight::begin(Arc::clone(&chosen.backend.stats), now);
+        Self {
+            in_force,
+            upstream,
+            candidate: chosen.candidate,
+            backend: Arc::clone(&chosen.backend),
+            in_flight,
+            connect: 0,
+            first_byte: 0,
+            status: 0,
+            ended: None,
+        }
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> u64 {
+        self.in_flight.began()
+    }
+
+    /// Settings of its upstream.
+    pub(super) fn settings(&self) -> &crate::upstream::Settings {
+        &self.in_force.generation.upstreams[self.upstream].settings
+    }
+
+    /// The answer has ended whole.
+    pub(super) fn complete(&mut self) -> Outcome {
+        self.end(if self.status >= 500 { Verdict::ServerError } else { Verdict::Success })
+    }
+
+    /// Records how it ended; what comes later is ignored.
+    pub(super) fn end(&mut self, verdict: Verdict) -> Outcome {
+        if let Some(outcome) = self.ended {
+            return outcome;
+        }
+        let now = clock::now();
+        let total = clock::span(self.began(), now);
+        let outcome = Outcome { verdict, status: self.status, connect: self.connect, first_byte: self.first_byte, total, now };
+        self.ended = Some(outcome);
+        self.in_flight.stats().record(&outcome, &self.in_force.generation.upstreams[self.upstream].stats);
+        if let Some((candidate, age)) = self.candidate
+            && let Ok(mut picker) = self.in_force.pickers[self.upstream].try_borrow_mut()
+        {
+            picker.done(candidate, age, &outcome);
+        }
+        outcome
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.end(Verdict::Cancelled);
+    }
+}
+
+/// A backend has begun to answer.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) head: Head,
+    pub(super) connection: Connection,
+    pub(super) attempt: Attempt,
+    pub(super) alarm: Alarm,
+}
+
+impl Story {
+    /// Sends the request to the chosen backend and waits for the head of its answer.
+    pub(super) async fn attempt(&mut self, chosen: &Chosen, body: &mut RequestBody) -> Result<Answered, Failure> {
+        let now = self.now();
+        let mut attempt = Attempt::begin(Rc::clone(&self.in_force), self.upstream, chosen, now);
+        let alarm = self.worker.alarms.alarm();
+        match self.try_once(&mut attempt, &alarm, chosen.fresh, body).await {
+            Ok((head, connection)) => {
+                attempt.status = head.status.as_u16();
+                attempt.first_byte = clock::span(attempt.began(), clock::now());
+                self.note_attempt(&attempt, 0);
+                Ok(Answered { head, connection, attempt, alarm })
+            }
+            Err(failure) => {
+                let outcome = attempt.end(failure.kind.verdict());
+                self.note_attempt(&attempt, outcome.total);
+                self.log_failure(&attempt, &failure);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn try_once(&mut self, attempt: &mut Attempt, alarm: &Alarm, fresh: bool, body: &mut RequestBody) -> Result<(Head, Connection), Failure> {
+        let settings = attempt.settings();
+        let oldest = attempt.began().saturating_sub(micros(settings.idle_timeout));
+        let kept = if fresh { None } else { self.worker.pools.take(attempt.backend.slot, oldest) };
+        let reused = kept.is_some();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => open(attempt).await?,
+        };
+        request_head::write(self, body.is_chunked(), connection.begin());
+        let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
+        let mut exchange = Exchange { connection: &mut connection, body, alarm, timeouts, waiting: None, moved: 0, interim: 0, broken: None };
+        let method = &self.facts.method;
+        let head = loop {
+            let head = poll_fn(|cx| exchange.poll(method, cx)).await;
+            match head {
+                Ok(head) if head.status.is_informational() => self.relay_interim(&head),
+                Ok(head) => break Ok(head),
+                Err(kind) => break Err(kind),
+            }
+        };
+        match head {
+            Ok(head) => Ok((head, connection)),
+            Err(kind) => Err(Failure { kind, sent: connection.has_sent(), answered: connection.has_answered(), reused }),
+        }
+    }
+}
+
+/// Opens a fresh connection within the connect timeout.
+async fn open(attempt: &mut Attempt) -> Result<Connection, Failure> {
+    let limit = attempt.settings().connect_timeout;
+    let connected = tokio::time::timeout(limit, connect(&attempt.backend)).await;
+    attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
+    let reason: Cow<'static, str> = match connected {
+        Ok(Ok(stream)) => return Ok(Connection::new(stream)),
+        Ok(Err(error)) => error.to_string().into(),
+        Err(_) => format!("no connection within {limit:?} (connect_timeout)").into(),
+    };
+    let kind = FailureKind::Backend(Verdict::ConnectFailed, reason);
+    Err(Failure { kind, sent: false, answered: false, reused: false })
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+struct Timeouts {
+    client: Duration,
+    send: Duration,
+    read: Duration,
+}
+
+impl Timeouts {
+    fn of(attempt: &Attempt, client: Duration) -> Self {
+        let settings = attempt.settings();
+        Self { client, send: settings.send_timeout, read: settings.read_timeout }
+    }
+}
+
+/// The request going out and the head of the answer coming in, at the same time: a backend may
+/// answer before it has taken all of the body.
+struct Exchange<'a> {
+    connection: &'a mut Connection,
+    body: &'a mut RequestBody,
+    alarm: &'a Alarm,
+    timeouts: Timeouts,
+    waiting: Option<Waiting>,
+    moved: u64,
+    interim: u32,
+    /// The backend stopped taking the request; it may have answered all the same.
+    broken: Option<Error>,
+}
+
+impl Exchange<'_> {
+    fn poll(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Head, FailureKind>> {
+        if let Err(kind) = self.send(cx) {
+            return Poll::Ready(Err(kind));
+        }
+        match self.connection.poll_head(method, cx) {
+            Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.take().unwrap_or(error)))),
+            Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), FailureKind> {
+        let waiting = match pump(self.connection, self.body, cx) {
+            Ok(waiting) => waiting,
+            Err(Stop::Client(error)) => return Err(FailureKind::Body(error)),
+            Err(Stop::Backend(error)) => {
+                self.broken.get_or_insert(error);
+                self.body.abandon();
+                Waiting::Answer
+            }
+        };
+        if self.waiting != Some(waiting) || self.moved != self.body.received() {
+            self.waiting = Some(waiting);
+            self.moved = self.body.received();
+            self.alarm.set_from_now(match waiting {
+                Waiting::Client => self.timeouts.client,
+                Waiting::Backend => self.timeouts.send,
+                Waiting::Answer => self.timeouts.read,
+            });
+        }
+        Ok(())
+    }
+
+    fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
+        self.interim += u32::from(head.status.is_informational());
+        if self.interim > MAX_INTERIM {
+            return Err(broken(Error::Invalid("a flood of interim answers")));
+        }
+        Ok(head)
+    }
+
+    fn timed_out(&self) -> FailureKind {
+        match self.waiting {
+            Some(Waiting::Client) => FailureKind::BodyTimeout,
+            Some(Waiting::Backend) => FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into()),
+            _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
+        }
+    }
+}
+
+fn broken(error: Error) -> FailureKind {
+    FailureKind::Backend(Verdict::Broken, error.to_string().into())
+}
+
+impl Story {
+    /// 103 is for the client (RFC 8297), in HTTP/1.1 only; 100 was for us.
+    fn relay_interim(&self, head: &Head) {
+        if head.status == StatusCode::EARLY_HINTS && self.version == http::Version::HTTP_11 {
+            let mut text = b"HTTP/1.1 103 Early Hints\r\n".to_vec();
+            for (name, value) in &head.headers {
+                text.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+            }
+            text.extend_from_slice(b"\r\n");
+            self.peer.send_interim(&text);
+        }
+    }
+}

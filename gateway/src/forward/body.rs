@@ -1,0 +1,165 @@
+//! The body of an answer on its way to the client.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use thiserror::Error;
+
+use super::Worker;
+use super::attempt::{Answered, Attempt};
+use super::pump::{Stop, pump};
+use super::request_body::RequestBody;
+use super::story::Story;
+use crate::alarm::Alarm;
+use crate::stats::{Verdict, clock};
+use crate::upstream::http1::Connection;
+
+/// The backend's answer ended before its end; the client's connection must end too, so that the
+/// answer looks to it as cut as it is.
+#[derive(Debug, Error)]
+#[error("the backend's answer was cut")]
+pub struct Cut;
+
+/// A body that is whole, or comes from a backend.
+#[derive(Debug)]
+pub struct Body {
+    source: Source,
+    /// When there is an access log, the story is told when the body ends.
+    story: Option<Box<Story>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Whole(Bytes),
+    Relay(Box<Relay>),
+}
+
+impl Body {
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self { source: Source::Whole(bytes), story: None }
+    }
+
+    pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
+        let Answered { connection, attempt, alarm, .. } = answered;
+        alarm.set_from_now(attempt.settings().read_timeout);
+        let relay = Relay { connection: Some(connection), attempt, request, alarm, worker };
+        Self { source: Source::Relay(Box::new(relay)), story: None }
+    }
+
+    /// Keeps the story until the body has ended.
+    pub(super) fn keep(&mut self, story: Box<Story>) {
+        self.story = Some(story);
+    }
+
+    fn note(&mut self, frame: &Frame<Bytes>) {
+        if let Some(story) = &mut self.story {
+            story.body_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if let Source::Relay(relay) = &self.source
+                && relay.connection.is_none()
+            {
+                story.end_attempt(clock::span(relay.attempt.began(), clock::now()));
+            }
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let frame = match &mut self.source {
+            Source::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
+            Source::Relay(relay) => ready!(relay.poll_frame(cx)),
+        };
+        if let Some(Ok(frame)) = &frame {
+            self.note(frame);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Whole(bytes) => bytes.is_empty(),
+            Source::Relay(relay) => relay.connection.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            // A declared length is in the fields, where hyper looks first.
+            Source::Relay(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// An answer being relayed. It carries the attempt to its end: dropping it, because the client
+/// left, closes the backend's connection and so ends the request there.
+#[derive(Debug)]
+struct Relay {
+    /// None when the answer has ended.
+    connection: Option<Connection>,
+    attempt: Attempt,
+    /// What is left of the request, if the backend answered early.
+    request: RequestBody,
+    alarm: Alarm,
+    worker: Rc<Worker>,
+}
+
+impl Relay {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        if !self.request.is_ended()
+            && let Err(Stop::Client(_) | Stop::Backend(_)) = pump(connection, &mut self.request, cx)
+        {
+            self.request.abandon();
+        }
+        match connection.poll_body(cx) {
+            Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Some(Err(self.cut(Verdict::TimedOut)))),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Err(error))) => {
+                tracing::warn!("{}: {error}", self.attempt.backend.name);
+                Poll::Ready(Some(Err(self.cut(Verdict::Broken))))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if connection.is_ended() {
+                    self.finish();
+                } else {
+                    self.alarm.set_from_now(self.attempt.settings().read_timeout);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.finish();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let now = self.attempt.complete().now;
+        if let Some(connection) = self.connection.take()
+            && self.request.is_ended()
+        {
+            keep(&self.worker, &self.attempt, connection, now);
+        }
+    }
+
+    fn cut(&mut self, verdict: Verdict) -> Cut {
+        self.attempt.end(verdict);
+        self.connection = None;
+        Cut
+    }
+}
+
+/// Keeps a connection whose exchange has ended for the next request, if it can serve one.
+pub(super) fn keep(worker: &Worker, attempt: &Attempt, connection: Connection, now: u64) {
+    if connection.is_reusable() {
+        worker.pools.put(attempt.backend.slot, connection, attempt.settings().idle_connections, now);
+    }
+}

@@ -1,0 +1,103 @@
+//! The body of a request on its way to a backend.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+/// A piece of a request's body.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Data(Bytes),
+    End(Option<HeaderMap>),
+}
+
+/// Why the rest of a body will not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// Longer than the route allows.
+    TooLarge,
+    /// Not framed as it should be, or cut by the client.
+    Malformed,
+}
+
+/// A request's body, counted and bounded.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    incoming: Option<Incoming>,
+    chunked: bool,
+    max: u64,
+    received: u64,
+    touched: bool,
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming) -> Self {
+        let ended = incoming.is_end_stream();
+        let chunked = !ended && incoming.size_hint().exact().is_none();
+        Self { incoming: (!ended).then_some(incoming), chunked, max: u64::MAX, received: 0, touched: false }
+    }
+
+    /// Sets the most bytes it may have.
+    pub(super) fn limit(&mut self, max: u64) {
+        self.max = max;
+    }
+
+    /// Is its length declared? If not it travels in chunks.
+    pub(super) fn is_chunked(&self) -> bool {
+        self.chunked
+    }
+
+    /// Has all of it been passed on?
+    pub(super) fn is_ended(&self) -> bool {
+        self.incoming.is_none()
+    }
+
+    /// Is it still whole, so that the request can be sent elsewhere?
+    pub(super) fn is_whole(&self) -> bool {
+        !self.touched
+    }
+
+    /// Bytes received so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Stops reading: nobody wants the rest.
+    pub(super) fn abandon(&mut self) {
+        self.incoming = None;
+    }
+
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, BodyError>> {
+        let Some(incoming) = self.incoming.as_mut() else { return Poll::Ready(Ok(Piece::End(None))) };
+        let frame = match Pin::new(incoming).poll_frame(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(frame) => frame,
+        };
+        self.touched = true;
+        match frame {
+            None => {
+                self.incoming = None;
+                Poll::Ready(Ok(Piece::End(None)))
+            }
+            Some(Err(_)) => Poll::Ready(Err(BodyError::Malformed)),
+            Some(Ok(frame)) => Poll::Ready(self.accept(frame)),
+        }
+    }
+
+    fn accept(&mut self, frame: http_body::Frame<Bytes>) -> Result<Piece, BodyError> {
+        match frame.into_data() {
+            Ok(data) => {
+                self.received += data.len() as u64;
+                if self.received > self.max { Err(BodyError::TooLarge) } else { Ok(Piece::Data(data)) }
+            }
+            Err(frame) => {
+                self.incoming = None;
+                Ok(Piece::End(frame.into_trailers().ok()))
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The head of a request as a backend gets it.
+
+use bytes::{BufMut, BytesMut};
+use http::header::{self, HeaderMap, HeaderName};
+
+use super::HeaderRule;
+use super::story::Story;
+
+/// What the gateway calls itself in `Via`.
+const VIA: &str = "1.1 pointsman";
+
+/// Writes the head: request line, the client's fields without those that end here, the fields
+/// that tell the backend who asked, the route's own, and the framing made anew.
+pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
+    let facts = &story.facts;
+    let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
+    out.reserve(1024);
+    put(out, &[facts.method.as_str().as_bytes(), b" ", story.target().as_bytes(), b" HTTP/1.1\r\n"]);
+    let named = Named::by_connection(&facts.headers);
+    for (name, value) in &facts.headers {
+        if !ends_here(name.as_str()) && !named.contains(name) && !is_set(rules, name) {
+            field(out, name.as_str(), value.as_bytes());
+        }
+    }
+    if named.wants_trailers {
+        out.put_slice(b"te: trailers\r\nconnection: te\r\n");
+    }
+    forwarded(story, rules, out);
+    set(story, rules, out);
+    frame(story, chunked, out);
+    out.put_slice(b"\r\n");
+}
+
+/// Fields that end at the gateway (RFC 9110 section 7.6.1), and those it writes itself.
+fn ends_here(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade" | "content-length"
+            | "expect" | "proxy-authorization" | "http2-settings" | "via" | "x-forwarded-for" | "x-forwarded-proto"
+            | "x-forwarded-host" | "x-real-ip"
+    )
+}
+
+fn is_set(rules: &[HeaderRule], name: &HeaderName) -> bool {
+    rules.iter().any(|rule| rule.name == *name)
+}
+
+/// Fields that `Connection` names end here too.
+struct Named<'a> {
+    tokens: Vec<&'a str>,
+    wants_trailers: bool,
+}
+
+impl<'a> Named<'a> {
+    fn by_connection(headers: &'a HeaderMap) -> Self {
+        let list = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let tokens = list(header::CONNECTION).flat_map(|value| value.split(',')).map(str::trim).collect();
+        let wants_trailers = list(header::TE).flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
+        Self { tokens, wants_trailers }
+    }
+
+    fn contains(&self, name: &HeaderName) -> bool {
+        // `Host` and the framing cannot be named away: the message would change its meaning.
+        *name != header::HOST && self.tokens.iter().any(|token| token.eq_ignore_ascii_case(name.as_str()))
+    }
+}
+
+/// Who asked, and how.
+fn forwarded(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
+    let headers = &story.facts.headers;
+    let ip = story.peer.ip_text().as_bytes();
+    let unset = |name: &'static str| rules.is_empty() || !rules.iter().any(|rule| rule.name == name);
+    if unset("x-forwarded-for") {
+        out.put_slice(b"x-forwarded-for: ");
+        for hop in headers.get_all("x-forwarded-for") {
+            put(out, &[hop.as_bytes(), b", "]);
+        }
+        put(out, &[ip, b"\r\n"]);
+    }
+    if unset("x-real-ip") {
+        field(out, "x-real-ip", ip);
+    }
+    if unset("x-forwarded-proto") {
+        out.put_slice(b"x-forwarded-proto: http\r\n");
+    }
+    if unset("x-forwarded-host")
+        && let Some(host) = headers.get(header::HOST)
+    {
+        field(out, "x-forwarded-host", host.as_bytes());
+    }
+    if unset("via") {
+        out.put_slice(b"via: ");
+        for hop in headers.get_all(header::VIA) {
+            put(out, &[hop.as_bytes(), b", "]);
+        }
+        put(out, &[VIA.as_bytes(), b"\r\n"]);
+    }
+}
+
+/// The fields that the configuration sets. One that renders to nothing is left out; what could
+/// break the head (a line end out of a variable) leaves the field out too.
+fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
+    let mut value = Vec::new();
+    for rule in rules {
+        value.clear();
+        if let Some(template) = &rule.value {
+            template.render(story, &mut value);
+        }
+        let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+        if !value.is_empty() && legal && !ends_here_always(rule.name.as_str()) {
+            field(out, rule.name.as_str(), &value);
+        }
+    }
+}
+
+/// Fields that even the configuration cannot set: they belong to the connection.
+fn ends_here_always(name: &str) -> bool {
+    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "content-length" | "te" | "upgrade")
+}
+
+fn frame(story: &Story, chunked: bool, out: &mut BytesMut) {
+    if chunked {
+        out.put_slice(b"transfer-encoding: chunked\r\n");
+    } else if story.declares_length() {
+        let mut digits = itoa::Buffer::new();
+        field(out, "content-length", digits.format(story.facts.body_length.unwrap_or(0)).as_bytes());
+    }
+}
+
+fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
+    put(out, &[name.as_bytes(), b": ", value, b"\r\n"]);
+}
+
+fn put(out: &mut BytesMut, pieces: &[&[u8]]) {
+    for piece in pieces {
+        out.put_slice(piece);
+    }
+}

@@ -1,0 +1,17 @@
+//! Accepting connections and serving HTTP on them. Knows no upstreams and no policies: a request
+//! goes to a handler, and what the handler answers goes back.
+
+mod accept;
+mod connection;
+mod io;
+mod peer;
+mod registry;
+mod socket;
+mod tracked;
+
+pub use accept::serve;
+pub use connection::{Handler, Settings};
+pub use peer::Peer;
+pub use registry::Registry;
+pub use socket::{Address, Bound, Socket};
+pub use tracked::Tracked;

@@ -1,0 +1,151 @@
+//! The client's end of a connection, as the rest of the gateway sees it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::BytesMut;
+
+use super::Settings;
+use crate::alarm::Alarm;
+
+/// What a connection waits for when no request is being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// The first byte of a request.
+    Request,
+    /// The rest of a request's head.
+    Head,
+    /// Nothing: a request is being served.
+    Nothing,
+    /// The client to take what we send.
+    Reader,
+}
+
+/// One client connection: who is at the other end, and what the connection waits for. Shared by
+/// the connection's own task and the requests on it.
+#[derive(Debug)]
+pub struct Peer {
+    address: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+    address_text: Box<str>,
+    serial: u64,
+    http2: Cell<bool>,
+    requests: Cell<u64>,
+    serving: Cell<u32>,
+    waiting: Cell<Waiting>,
+    pub(super) alarm: Alarm,
+    idle_timeout: std::time::Duration,
+    /// Interim answers on their way to an HTTP/1.1 client, ahead of hyper's own bytes.
+    pub(super) interim: RefCell<BytesMut>,
+}
+
+impl Peer {
+    pub(super) fn new(
+        address: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        serial: u64,
+        alarm: Alarm,
+        settings: &Settings,
+    ) -> Self {
+        let mut address_text = String::new();
+        match address {
+            // Writing to a string cannot fail.
+            Some(address) => drop(write!(address_text, "{}", address.ip().to_canonical())),
+            None => address_text.push_str("unix:"),
+        }
+        Self {
+            address,
+            local,
+            address_text: address_text.into(),
+            serial,
+            http2: Cell::new(false),
+            requests: Cell::new(0),
+            serving: Cell::new(0),
+            waiting: Cell::new(Waiting::Request),
+            alarm,
+            idle_timeout: settings.idle_timeout,
+            interim: RefCell::new(BytesMut::new()),
+        }
+    }
+
+    /// Address of the client; none on a unix socket.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.ip().to_canonical())
+    }
+
+    /// Port of the client.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.address.map(|address| address.port())
+    }
+
+    /// Address of the client as text; `unix:` on a unix socket, as in nginx.
+    #[must_use]
+    pub fn ip_text(&self) -> &str {
+        &self.address_text
+    }
+
+    /// Address that accepted the connection; none on a unix socket.
+    #[must_use]
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.local
+    }
+
+    /// Serial number of the connection in its worker.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Requests begun on this connection so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// Sends an interim answer (103) ahead of the final one. HTTP/1.1 only; the caller checks the
+    /// request's version. `head` is a whole head with its empty line.
+    pub fn send_interim(&self, head: &[u8]) {
+        if !self.http2.get() {
+            self.interim.borrow_mut().extend_from_slice(head);
+        }
+    }
+
+    pub(super) fn set_http2(&self) {
+        self.http2.set(true);
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting.get()
+    }
+
+    pub(super) fn wait_for(&self, what: Waiting) {
+        self.waiting.set(what);
+    }
+
+    /// Bytes came: if none were expected before the next request, they are its head.
+    pub(super) fn note_bytes(&self, header_timeout: std::time::Duration) {
+        if self.waiting.get() == Waiting::Request && !self.http2.get() {
+            self.waiting.set(Waiting::Head);
+            self.alarm.set_from_now(header_timeout);
+        }
+    }
+
+    pub(super) fn begin(&self) {
+        self.requests.set(self.requests.get() + 1);
+        if self.serving.replace(self.serving.get() + 1) == 0 {
+            self.waiting.set(Waiting::Nothing);
+            self.alarm.clear();
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.serving.set(self.serving.get() - 1);
+        if self.serving.get() == 0 {
+            self.waiting.set(Waiting::Request);
+            self.alarm.set_from_now(self.idle_timeout);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Listening sockets.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use socket2::{Domain, Protocol, Socket as Socket2, Type};
+use tokio::net::{TcpListener, UnixListener};
+
+/// Where a listener listens: `0.0.0.0:8080`, `[::]:8080`, `:8080`, `8080`, `unix:/run/x.sock`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// TCP. A bare port means every IPv4 address, as in nginx.
+    Tcp(SocketAddr),
+    /// Unix socket.
+    Unix(PathBuf),
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() {
+                Err("`unix:` must be followed by the path of a socket")
+            } else {
+                Ok(Self::Unix(path.into()))
+            };
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Tcp(address));
+        }
+        let everywhere = |port| Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+        if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+            return Ok(everywhere(port));
+        }
+        match text.rsplit_once(':') {
+            Some(("*", port)) => port
+                .parse()
+                .map(everywhere)
+                .map_err(|_| "the port must be a number from 0 to 65535"),
+            Some(("localhost", port)) => {
+                let port = port
+                    .parse()
+                    .map_err(|_| "the port must be a number from 0 to 65535")?;
+                Ok(Self::Tcp(SocketAddr::new(
+                    IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    port,
+                )))
+            }
+            _ => Err(
+                "write an address and a port (`127.0.0.1:8080`, `[::]:8080`), a port, or `unix:/path`",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A listening socket that no worker has taken yet.
+#[derive(Debug)]
+pub enum Bound {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// Unix socket.
+    Unix(StdUnixListener),
+}
+
+impl Bound {
+    /// Binds one socket for each of `workers`. TCP workers each have their own (`SO_REUSEPORT`:
+    /// the kernel spreads connections, no lock between workers); on a unix socket they share one.
+    ///
+    /// # Errors
+    /// What the system says: address in use, permission denied, a path that cannot be written.
+    pub fn bind(address: &Address, backlog: i32, workers: usize) -> io::Result<Vec<Self>> {
+        match address {
+            Address::Tcp(address) => bind_tcp(*address, backlog, workers),
+            Address::Unix(path) => {
+                let first = bind_unix(path)?;
+                let mut bound = Vec::with_capacity(workers);
+                for _ in 1..workers {
+                    bound.push(Self::Unix(first.try_clone()?));
+                }
+                bound.push(Self::Unix(first));
+                Ok(bound)
+            }
+        }
+    }
+
+    /// The address that it is bound to, with the port that the system chose if it was 0.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Hands the socket to the worker that calls this, within its runtime.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
+            Self::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
+        })
+    }
+}
+
+fn bind_tcp(mut address: SocketAddr, backlog: i32, workers: usize) -> io::Result<Vec<Bound>> {
+    let mut bound = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let socket = Socket2::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        if address.is_ipv6() {
+            // `[::]:80` beside `0.0.0.0:80`, as nginx has it.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        let listener: std::net::TcpListener = socket.into();
+        // Port 0: the first socket's port is everybody's.
+        address = listener.local_addr()?;
+        bound.push(Bound::Tcp(listener));
+    }
+    Ok(bound)
+}
+
+fn bind_unix(path: &PathBuf) -> io::Result<StdUnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another process listens on this socket",
+        ));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = StdUnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// A listening socket within a worker's runtime.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpListener),
+    /// Unix socket.
+    Unix(UnixListener),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_an_address() {
+        for (text, shown) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("[::]:80", "[::]:80"),
+            (":80", "0.0.0.0:80"),
+            ("80", "0.0.0.0:80"),
+            ("*:80", "0.0.0.0:80"),
+            ("localhost:80", "127.0.0.1:80"),
+            ("unix:/run/x.sock", "unix:/run/x.sock"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), shown);
+        }
+        assert!("example.com:80".parse::<Address>().is_err());
+        assert!("unix:".parse::<Address>().is_err());
+    }
+
+    #[test]
+    fn workers_share_a_port_that_the_system_chose() {
+        let bound = Bound::bind(&"127.0.0.1:0".parse().unwrap(), 8, 3).unwrap();
+        let ports: Vec<_> = bound
+            .iter()
+            .map(|one| one.address().unwrap().port())
+            .collect();
+        assert!(
+            ports[0] != 0 && ports.iter().all(|port| *port == ports[0]),
+            "{ports:?}"
+        );
+    }
+
+    #[test]
+    fn the_socket_file_of_a_dead_process_is_replaced_and_that_of_a_living_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::Unix(folder.path().join("x.sock"));
+        drop(Bound::bind(&address, 8, 1).unwrap());
+        let living = Bound::bind(&address, 8, 2).unwrap();
+        assert_eq!(living.len(), 2);
+        assert_eq!(
+            Bound::bind(&address, 8, 1).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
+    }
+}

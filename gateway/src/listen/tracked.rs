@@ -1,0 +1,62 @@
+//! A body that tells its connection when it has ended.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+
+use super::Peer;
+
+/// A request being served: from its head to the end of its answer.
+#[derive(Debug)]
+pub(super) struct Serving(Rc<Peer>);
+
+impl Serving {
+    pub(super) fn begin(peer: &Rc<Peer>) -> Self {
+        peer.begin();
+        Self(Rc::clone(peer))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// An answer's body on its way to the client; while it lives, the request is being served.
+#[derive(Debug)]
+pub struct Tracked<B> {
+    body: B,
+    _serving: Serving,
+}
+
+impl<B> Tracked<B> {
+    pub(super) fn new(body: B, serving: Serving) -> Self {
+        Self {
+            body,
+            _serving: serving,
+        }
+    }
+}
+
+impl<B: Body + Unpin> Body for Tracked<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,136 @@
+//! The one Wasm engine of the process.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+
+use super::component::Compiled;
+use super::imports;
+use super::view::View;
+
+/// Length of one epoch: the grain of every deadline.
+const TICK: Duration = Duration::from_millis(1);
+/// Stack of a guest, bytes. Interpreters need more than compiled policies.
+const STACK: usize = 512 << 10;
+/// Frames kept of a trap. The innermost function is what gets logged.
+const FRAMES: usize = 8;
+
+/// Compiles policies and gives them time. One for each process; clones are handles to the same.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    wasmtime: wasmtime::Engine,
+    /// Knows exactly what a policy may import; cloned for each component.
+    linker: Linker<View>,
+    /// Everything compiled that somebody still uses, by hash of the bytes it came from.
+    compiled: Mutex<HashMap<u128, Weak<Compiled>>>,
+}
+
+impl Engine {
+    /// Starts the engine and the thread that counts its epochs. The thread ends by itself once
+    /// the last handle, policy and instance is gone.
+    ///
+    /// # Errors
+    /// When the machine cannot run compiled code, or no thread can be started; the text says so.
+    pub fn new() -> Result<Self, String> {
+        let wasmtime = wasmtime::Engine::new(&configuration())
+            .map_err(|e| format!("no Wasm engine: {e:#}"))?;
+        let linker = imports::linker(&wasmtime).map_err(|e| format!("no Wasm linker: {e:#}"))?;
+        let watched = wasmtime.weak();
+        thread::Builder::new()
+            .name("epochs".into())
+            .spawn(move || {
+                while let Some(engine) = watched.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    thread::sleep(TICK);
+                }
+            })
+            .map_err(|e| format!("no thread to count epochs: {e}"))?;
+        let compiled = Mutex::default();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                wasmtime,
+                linker,
+                compiled,
+            }),
+        })
+    }
+
+    /// Does the work that each thread's first call would otherwise do. Workers call it at start.
+    pub fn prepare_thread() {
+        wasmtime::Engine::tls_eager_initialize();
+    }
+
+    pub(super) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.shared.wasmtime
+    }
+
+    pub(super) fn linker(&self) -> Linker<View> {
+        self.shared.linker.clone()
+    }
+
+    /// What was compiled from bytes with this hash, if it still lives.
+    pub(super) fn recall(&self, hash: u128) -> Option<Arc<Compiled>> {
+        let compiled = self
+            .shared
+            .compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        compiled.get(&hash).and_then(Weak::upgrade)
+    }
+
+    /// Remembers it for as long as somebody uses it, and forgets what nobody uses.
+    pub(super) fn remember(&self, hash: u128, new: &Arc<Compiled>) {
+        let mut compiled = self
+            .shared
+            .compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        compiled.retain(|_, old| old.strong_count() > 0);
+        compiled.insert(hash, Arc::downgrade(new));
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.shared.compiled.lock().unwrap().len()
+    }
+}
+
+fn configuration() -> wasmtime::Config {
+    let mut config = wasmtime::Config::new();
+    // Without it a call costs four times as much; policies are synchronous by contract.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.max_wasm_stack(STACK);
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES));
+    // A recorded pick must give the same answer on every machine.
+    config.relaxed_simd_deterministic(true);
+    config
+}
+
+/// Epochs that cover `budget`: one more than it is long, because the current one has begun already.
+pub(super) fn ticks(budget: Duration) -> u64 {
+    let ticks = budget.as_micros().div_ceil(TICK.as_micros());
+    u64::try_from(ticks).unwrap_or(u64::MAX / 2) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_never_shortened_by_the_epoch_that_runs() {
+        assert_eq!(ticks(Duration::ZERO), 1);
+        assert_eq!(ticks(Duration::from_micros(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(10)), 11);
+        assert!(ticks(Duration::MAX) > 1 << 60);
+    }
+}

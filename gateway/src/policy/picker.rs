@@ -1,0 +1,172 @@
+//! Who picks for one upstream in one worker.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Ask, Choice, Count, Facts, Fallback, Fault, Instance, Roster, Tally, Verdict};
+use crate::stats::Outcome;
+use crate::upstream::Candidates;
+
+/// How often a policy is asked again when it chose what this request has tried already.
+const MOST_REPICKS: u32 = 3;
+
+/// What came of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// This candidate, by index.
+    Candidate(u32),
+    /// The policy refuses the request with this status.
+    Reject(u16),
+    /// Every candidate has been tried.
+    Exhausted,
+}
+
+/// A fault that ended an instance, for whoever prepares the next one.
+#[derive(Debug)]
+pub struct Ended {
+    /// The worker, by its number from 0.
+    pub worker: usize,
+    /// The upstream's name.
+    pub upstream: Arc<str>,
+    /// What the roster makes of it.
+    pub verdict: Verdict,
+}
+
+/// Told of ended instances. Called from workers: it must not block.
+pub type Sink = Arc<dyn Fn(Ended) + Send + Sync>;
+
+/// An instance of the policy with the fallback beside it. Whatever the policy does, asking a
+/// picker gives a decision: a fault ends the instance, never the request.
+pub struct Picker {
+    candidates: Arc<Candidates>,
+    instance: Option<Instance>,
+    fallback: Fallback,
+    roster: Arc<Roster>,
+    worker: usize,
+    age: u64,
+    sink: Sink,
+}
+
+impl Picker {
+    /// For one worker. Without an instance the fallback picks. `age` tells pickers of the same
+    /// upstream and worker apart.
+    #[must_use]
+    pub fn new(candidates: Arc<Candidates>, instance: Option<Instance>, roster: Arc<Roster>, worker: usize, age: u64, sink: Sink) -> Self {
+        let fallback = Fallback::new(&candidates, (age as u32).wrapping_mul(31).wrapping_add(worker as u32));
+        Self { candidates, instance, fallback, roster, worker, age, sink }
+    }
+
+    /// Whom it chooses from.
+    #[must_use]
+    pub fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    /// Tells it apart from the pickers before and after it.
+    #[must_use]
+    pub fn age(&self) -> u64 {
+        self.age
+    }
+
+    /// Chooses a candidate that is not among `facts.tried`.
+    pub fn pick(&mut self, mut ask: Ask, facts: &mut Facts) -> Decision {
+        if facts.tried.len() >= self.candidates.backends.len() {
+            return Decision::Exhausted;
+        }
+        for _ in 0..=MOST_REPICKS {
+            match self.ask(&ask, facts) {
+                Some(Choice::Backend(index)) if facts.tried.contains(&index) => {
+                    self.tally().count(Count::Repicks);
+                    ask.attempt += 1;
+                }
+                Some(Choice::Backend(index)) => return Decision::Candidate(index),
+                Some(Choice::Reject(status)) => {
+                    self.tally().count(Count::Rejected);
+                    return Decision::Reject(status);
+                }
+                Some(Choice::Abstain) => {
+                    self.tally().count(Count::Abstained);
+                    return self.fall_back(facts);
+                }
+                None => break,
+            }
+        }
+        self.tally().count(Count::Fallbacks);
+        self.fall_back(facts)
+    }
+
+    /// The policy's answer; none when there is no instance or it failed.
+    fn ask(&mut self, ask: &Ask, facts: &mut Facts) -> Option<Choice> {
+        let instance = self.instance.as_mut()?;
+        let tally = self.roster.tally(self.worker);
+        let began = tally.begin_pick();
+        let choice = instance.pick(ask, facts);
+        tally.picked(began);
+        choice.map_err(|fault| self.end(&fault)).ok()
+    }
+
+    fn fall_back(&mut self, facts: &Facts) -> Decision {
+        self.fallback.pick(&facts.tried).map_or(Decision::Exhausted, Decision::Candidate)
+    }
+
+    fn tally(&self) -> &Tally {
+        self.roster.tally(self.worker)
+    }
+
+    /// Tells the policy how an attempt ended, if it wants to know and chose from the candidates
+    /// that it has now.
+    pub fn done(&mut self, candidate: u32, age: u64, outcome: &Outcome) {
+        if age == self.age
+            && let Some(instance) = self.instance.as_mut()
+            && instance.wants_feedback()
+            && let Err(fault) = instance.done(candidate, outcome)
+        {
+            self.end(&fault);
+        }
+    }
+
+    /// Time between ticks, if the policy wants any.
+    #[must_use]
+    pub fn period(&self) -> Option<Duration> {
+        self.instance.as_ref().and_then(Instance::period)
+    }
+
+    /// Gives the policy its tick.
+    pub fn tick(&mut self, now: u64) {
+        if let Some(instance) = self.instance.as_mut()
+            && let Err(fault) = instance.tick(now)
+        {
+            self.end(&fault);
+        }
+    }
+
+    /// What the policy wants to hand over to its successor, if anything.
+    pub fn save(&mut self) -> Option<Vec<u8>> {
+        let saved = self.instance.as_mut()?.save();
+        saved.map_err(|fault| self.end(&fault)).ok().flatten()
+    }
+
+    /// Why the policy picks as it does for this request, if it can say.
+    pub fn explain(&mut self, ask: Ask, facts: &mut Facts) -> Option<String> {
+        let explained = self.instance.as_mut()?.explain(&ask, facts);
+        explained.map_err(|fault| self.end(&fault)).ok().flatten()
+    }
+
+    /// Throws the instance away; it is never called again.
+    fn end(&mut self, fault: &Fault) {
+        let Some(instance) = self.instance.take() else { return };
+        let policy = instance.policy();
+        let why = fault.to_string();
+        tracing::error!("upstream {}: policy {} {}: {why}", self.candidates.upstream, policy.name(), policy.version());
+        let verdict = self.roster.fault(policy, fault.kind(), &why, crate::stats::clock::now());
+        (self.sink)(Ended { worker: self.worker, upstream: Arc::clone(&self.candidates.upstream), verdict });
+    }
+}
+
+impl fmt::Debug for Picker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = self.instance.as_ref().map(|instance| instance.policy().name());
+        f.debug_struct("Picker").field("upstream", &self.candidates.upstream).field("policy", &policy).field("age", &self.age).finish()
+    }
+}

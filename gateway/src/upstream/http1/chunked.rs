@@ -1,0 +1,234 @@
+//! The chunked coding, RFC 9112 section 7.1, strictly: lines end in CRLF, sizes are hex digits.
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+
+use super::Error;
+
+/// Longest chunk size line, extensions included.
+const MAX_LINE: usize = 4 * 1024;
+/// Most bytes of a trailer section.
+const MAX_TRAILERS: usize = 16 * 1024;
+/// Most trailer fields.
+const MAX_FIELDS: usize = 64;
+
+/// Where the decoder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chunked {
+    /// Before a chunk's size line.
+    Size,
+    /// Within a chunk, so many bytes before its end.
+    Data(u64),
+    /// Behind a chunk's data, before its line end.
+    DataEnd,
+    /// In the trailer section.
+    Trailers,
+    /// Behind the last byte.
+    Done,
+}
+
+/// What the decoder found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Some data.
+    Data(Bytes),
+    /// The end, with the trailer fields if there were any.
+    End(Option<HeaderMap>),
+    /// Nothing yet: more bytes must be read.
+    More,
+}
+
+impl Chunked {
+    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Found, Error> {
+        loop {
+            match *self {
+                Self::Size => match size(buffer)? {
+                    None => return Ok(Found::More),
+                    Some(0) => *self = Self::Trailers,
+                    Some(size) => *self = Self::Data(size),
+                },
+                Self::Data(_) if buffer.is_empty() => return Ok(Found::More),
+                Self::Data(left) => {
+                    let taken =
+                        usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                    let left = left - taken as u64;
+                    *self = if left == 0 {
+                        Self::DataEnd
+                    } else {
+                        Self::Data(left)
+                    };
+                    return Ok(Found::Data(buffer.split_to(taken).freeze()));
+                }
+                Self::DataEnd => {
+                    let end = &buffer[..buffer.len().min(2)];
+                    if !b"\r\n".starts_with(end) {
+                        return Err(Error::Invalid("a chunk longer than its size"));
+                    }
+                    if end.len() < 2 {
+                        return Ok(Found::More);
+                    }
+                    buffer.advance(2);
+                    *self = Self::Size;
+                }
+                Self::Trailers => {
+                    let Some(trailers) = trailers(buffer)? else {
+                        return Ok(Found::More);
+                    };
+                    *self = Self::Done;
+                    return Ok(Found::End((!trailers.is_empty()).then_some(trailers)));
+                }
+                Self::Done => return Ok(Found::End(None)),
+            }
+        }
+    }
+}
+
+/// Takes a size line.
+fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Error> {
+    let Some(end) = memchr::memchr(b'\n', buffer) else {
+        return if buffer.len() > MAX_LINE {
+            Err(Error::Invalid("a chunk size line without end"))
+        } else {
+            Ok(None)
+        };
+    };
+    let line = buffer[..end]
+        .strip_suffix(b"\r")
+        .ok_or(Error::Invalid("a chunk size line that ends in a bare LF"))?;
+    if line.len() > MAX_LINE || line.contains(&b'\r') {
+        return Err(Error::Invalid("a chunk size line"));
+    }
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    if !(1..=16).contains(&digits) || !matches!(line.get(digits), None | Some(b';')) {
+        return Err(Error::Invalid("a chunk size"));
+    }
+    let mut size = 0u64;
+    for digit in &line[..digits] {
+        size = size << 4 | u64::from((*digit as char).to_digit(16).unwrap_or(0));
+    }
+    buffer.advance(end + 1);
+    Ok(Some(size))
+}
+
+/// Takes the trailer section. Fields that frame or route are dropped (RFC 9110 section 6.5.1).
+fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
+    let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let (length, fields) = match httparse::parse_headers(buffer, &mut slots) {
+        Ok(httparse::Status::Complete(complete)) => complete,
+        Ok(httparse::Status::Partial) if buffer.len() > MAX_TRAILERS => {
+            return Err(Error::Invalid("trailers without end"));
+        }
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(Error::Invalid("a trailer field")),
+    };
+    let mut map = HeaderMap::new();
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| Error::Invalid("a trailer field name"))?;
+        let value = HeaderValue::from_bytes(field.value)
+            .map_err(|_| Error::Invalid("a trailer field value"))?;
+        if may_trail(&name) {
+            map.append(name, value);
+        }
+    }
+    buffer.advance(length);
+    Ok(Some(map))
+}
+
+/// May this field stand in a trailer section? Those that frame, route or authenticate may not.
+#[must_use]
+pub(super) fn may_trail(name: &HeaderName) -> bool {
+    const NEVER: [HeaderName; 14] = [
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::CONTENT_TYPE,
+        header::CONTENT_RANGE,
+        header::TRAILER,
+        header::HOST,
+        header::CONNECTION,
+        header::TE,
+        header::UPGRADE,
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::PROXY_AUTHORIZATION,
+    ];
+    !NEVER.contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Error> {
+        let (mut state, mut buffer, mut data) =
+            (Chunked::Size, BytesMut::from(text), String::new());
+        loop {
+            match state.decode(&mut buffer)? {
+                Found::Data(bytes) => data.push_str(std::str::from_utf8(&bytes).unwrap()),
+                Found::End(trailers) => return Ok((data, trailers, buffer.len())),
+                Found::More => return Err(Error::Cut),
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_are_joined_and_what_follows_stays() {
+        let (data, trailers, left) =
+            decode("4\r\nWiki\r\n5;a=b\r\npedia\r\n0\r\n\r\nnext").unwrap();
+        assert_eq!(
+            (data.as_str(), trailers.is_none(), left),
+            ("Wikipedia", true, 4)
+        );
+    }
+
+    #[test]
+    fn trailers_arrive_without_those_that_would_change_the_message() {
+        let (_, trailers, _) =
+            decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
+        let trailers = trailers.unwrap();
+        assert_eq!(
+            (trailers.len(), &trailers["x-sum"]),
+            (1, &HeaderValue::from_static("7"))
+        );
+    }
+
+    #[test]
+    fn every_split_of_the_bytes_gives_the_same() {
+        let text = b"a\r\n0123456789\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n";
+        for cut in 0..text.len() {
+            let (mut state, mut buffer, mut data) =
+                (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
+            let mut rest = Some(&text[cut..]);
+            loop {
+                match state.decode(&mut buffer).unwrap() {
+                    Found::Data(bytes) => data.extend_from_slice(&bytes),
+                    Found::End(trailers) => break assert!(trailers.is_some()),
+                    Found::More => buffer.extend_from_slice(rest.take().unwrap()),
+                }
+            }
+            assert_eq!(data, b"0123456789abc", "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_others_might_read_differently_is_refused() {
+        for text in [
+            "0x5\r\nabcde\r\n",
+            "+5\r\n",
+            "-5\r\n",
+            "\r\n",
+            "5\nabcde\r\n",
+            "5\r\nabcdefg",
+            "11111111111111111\r\n",
+            "5 5\r\nabcde\r\n0\r\n\r\n",
+        ] {
+            assert!(matches!(decode(text), Err(Error::Invalid(_))), "{text:?}");
+        }
+    }
+}

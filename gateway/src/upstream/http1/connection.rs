@@ -1,0 +1,220 @@
+//! One connection to a backend.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, Method};
+use http_body::Frame;
+
+use super::chunked::{Chunked, Found, may_trail};
+use super::outgoing::Outgoing;
+use super::{Error, Framing, Head, head};
+use crate::upstream::Stream;
+
+/// Room for a head and a small body; what most answers need.
+const FIRST_READ: usize = 4 * 1024;
+/// Once a body has filled the buffer a few times it is read in pieces of this size.
+const BULK_READ: usize = 128 * 1024;
+
+/// How far the body of the current answer has come.
+#[derive(Debug)]
+enum Body {
+    Length(u64),
+    Chunked(Chunked),
+    UntilClose,
+    Ended,
+}
+
+/// A connection that carries one exchange at a time: queue the request, poll the head, poll the
+/// body. All calls are made by the task of the request; nothing happens in between.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    incoming: BytesMut,
+    outgoing: Outgoing,
+    body: Body,
+    /// Has the kernel taken any byte of the current request?
+    sent: bool,
+    /// Has any byte of the current answer come?
+    answered: bool,
+    keep_alive: bool,
+    next_read: usize,
+}
+
+impl Connection {
+    /// Takes over a fresh socket.
+    #[must_use]
+    pub fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            incoming: BytesMut::new(),
+            outgoing: Outgoing::default(),
+            body: Body::Ended,
+            sent: false,
+            answered: false,
+            keep_alive: true,
+            next_read: FIRST_READ,
+        }
+    }
+
+    /// Begins a request. The caller writes its head into the buffer that this returns.
+    pub fn begin(&mut self) -> &mut BytesMut {
+        self.sent = false;
+        self.answered = false;
+        self.next_read = FIRST_READ;
+        &mut self.outgoing.framing
+    }
+
+    /// Has any byte of the current request been handed to the kernel? Until then the backend
+    /// cannot have seen it, and it may be sent elsewhere whatever its method.
+    #[must_use]
+    pub fn has_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Has any byte of the current answer arrived?
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Writes what is queued.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.outgoing
+            .poll_flush(&mut self.stream, &mut self.sent, cx)
+            .map_err(Error::from)
+    }
+
+    /// Queues a piece of the request's body. Call it only after a flush.
+    pub fn send(&mut self, data: Bytes, chunked: bool) {
+        match (chunked, data.is_empty()) {
+            (_, true) => {}
+            (true, false) => self.outgoing.push_chunk(data),
+            (false, false) => self.outgoing.push(data),
+        }
+    }
+
+    /// Queues the end of a chunked body with its trailers.
+    pub fn send_end(&mut self, trailers: Option<&HeaderMap>) {
+        let out = &mut self.outgoing.framing;
+        out.put_slice(b"0\r\n");
+        for (name, value) in trailers
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| may_trail(name))
+        {
+            out.put_slice(name.as_str().as_bytes());
+            out.put_slice(b": ");
+            out.put_slice(value.as_bytes());
+            out.put_slice(b"\r\n");
+        }
+        out.put_slice(b"\r\n");
+    }
+
+    /// The next head, interim (1xx) or final, of the answer to a request with this method.
+    pub fn poll_head(
+        &mut self,
+        method: &Method,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Head, Error>> {
+        loop {
+            if !self.incoming.is_empty()
+                && let Some(head) = head::take(&mut self.incoming, method)?
+            {
+                self.keep_alive = head.keep_alive;
+                self.body = match head.framing {
+                    Framing::None | Framing::Length(0) => Body::Ended,
+                    Framing::Length(length) => Body::Length(length),
+                    Framing::Chunked => Body::Chunked(Chunked::Size),
+                    Framing::UntilClose => Body::UntilClose,
+                };
+                return Poll::Ready(Ok(head));
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Err(Error::Cut));
+            }
+            self.answered = true;
+        }
+    }
+
+    /// The body of the answer, if all of it is here already: most small answers are.
+    #[must_use]
+    pub fn take_whole_body(&mut self) -> Option<Bytes> {
+        match self.body {
+            Body::Ended => Some(Bytes::new()),
+            Body::Length(length) if length <= self.incoming.len() as u64 => {
+                self.body = Body::Ended;
+                Some(self.incoming.split_to(length as usize).freeze())
+            }
+            _ => None,
+        }
+    }
+
+    /// The next piece of the answer's body, or its trailers; none at its end.
+    pub fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            match self.decode()? {
+                Found::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Found::End(trailers) => {
+                    self.body = Body::Ended;
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+                }
+                Found::More => {}
+            }
+            if ready!(self.poll_fill(cx)).map_err(Error::from)? == 0 {
+                if matches!(self.body, Body::UntilClose) {
+                    self.body = Body::Ended;
+                    return Poll::Ready(None);
+                }
+                return Poll::Ready(Some(Err(Error::Cut)));
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<Found, Error> {
+        match &mut self.body {
+            Body::Ended => Ok(Found::End(None)),
+            Body::Chunked(state) => state.decode(&mut self.incoming),
+            _ if self.incoming.is_empty() => Ok(Found::More),
+            Body::UntilClose => Ok(Found::Data(self.incoming.split().freeze())),
+            Body::Length(left) => {
+                let taken = usize::try_from(*left)
+                    .map_or(self.incoming.len(), |left| left.min(self.incoming.len()));
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.body = Body::Ended;
+                }
+                Ok(Found::Data(self.incoming.split_to(taken).freeze()))
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        self.incoming.reserve(self.next_read);
+        let room = self.incoming.capacity() - self.incoming.len();
+        let read = ready!(self.stream.poll_read(cx, &mut self.incoming))?;
+        if read == room {
+            self.next_read = (self.next_read * 2).min(BULK_READ);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Has the answer ended?
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.body, Body::Ended)
+    }
+
+    /// May it serve another request? Only if the backend keeps it open, nothing of the request is
+    /// unsent, the answer ended, and not one byte is left over.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        self.keep_alive && self.is_ended() && self.outgoing.is_empty() && self.incoming.is_empty()
+    }
+
+    /// Is it still open and silent, as an idle connection should be?
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.stream.is_quiet()
+    }
+}

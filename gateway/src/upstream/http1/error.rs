@@ -1,0 +1,22 @@
+//! What can go wrong with an answer.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why an exchange with a backend failed after the connection stood.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The socket failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The backend closed the connection before the answer's end.
+    #[error("the backend closed the connection before the end of its answer")]
+    Cut,
+    /// The answer was not HTTP/1, or framed in a way that two readers could read differently.
+    #[error("the backend's answer is not valid HTTP: {0}")]
+    Invalid(&'static str),
+    /// The answer's head is larger than the gateway reads.
+    #[error("the head of the backend's answer is larger than {0} bytes")]
+    HeadTooLarge(usize),
+}

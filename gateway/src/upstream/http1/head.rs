@@ -1,0 +1,211 @@
+//! The head of an answer.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+
+use super::{Error, Framing};
+
+/// Most bytes of an answer's head.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+/// Most fields of an answer.
+const MAX_FIELDS: usize = 128;
+
+/// The head of an answer, final or interim, cleaned of what concerns only this connection.
+#[derive(Debug)]
+pub struct Head {
+    /// Status.
+    pub status: StatusCode,
+    /// Fields, without hop-by-hop ones (RFC 9110 section 7.6.1).
+    pub headers: HeaderMap,
+    /// Where its body ends.
+    pub framing: Framing,
+    /// May the connection serve another request afterwards?
+    pub keep_alive: bool,
+}
+
+/// Takes one head from the front of `buffer`; none while it is incomplete.
+pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head>, Error> {
+    let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut slots);
+    let length = match response.parse(buffer) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if buffer.len() > MAX_HEAD => {
+            return Err(Error::HeadTooLarge(MAX_HEAD));
+        }
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(Error::Invalid(reason(error))),
+    };
+    let status = response
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or(Error::Invalid("a status code out of range"))?;
+    let version_11 = response.version == Some(1);
+    let start = buffer.as_ptr() as usize;
+    let places: smallvec::SmallVec<[Place; 24]> = response
+        .headers
+        .iter()
+        .map(|field| Place::of(field, start))
+        .collect();
+    let bytes = buffer.split_to(length).freeze();
+    let headers = fields(&bytes, &places)?;
+    finish(method, status, version_11, headers).map(Some)
+}
+
+/// Where a field stands in the buffer: the parse borrows the buffer, the values shall share it.
+struct Place {
+    name: (usize, usize),
+    value: (usize, usize),
+}
+
+impl Place {
+    fn of(field: &httparse::Header<'_>, start: usize) -> Self {
+        let name = field.name.as_ptr() as usize - start;
+        let value = field.value.as_ptr() as usize - start;
+        Self {
+            name: (name, name + field.name.len()),
+            value: (value, value + field.value.len()),
+        }
+    }
+}
+
+fn fields(bytes: &Bytes, places: &[Place]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::with_capacity(places.len() + 2);
+    for Place { name, value } in places {
+        let name = HeaderName::from_bytes(&bytes[name.0..name.1])
+            .map_err(|_| Error::Invalid("a field name"))?;
+        let value = if value.0 == value.1 {
+            // An empty slice may point anywhere; it need not lie within the buffer.
+            HeaderValue::from_static("")
+        } else {
+            HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1))
+                .map_err(|_| Error::Invalid("a field value"))?
+        };
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn finish(
+    method: &Method,
+    status: StatusCode,
+    version_11: bool,
+    mut headers: HeaderMap,
+) -> Result<Head, Error> {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::Invalid(
+            "101 Switching Protocols, which nobody asked for",
+        ));
+    }
+    let framing = if status.is_informational() {
+        Framing::None
+    } else {
+        Framing::of(method, status, version_11, &headers)?
+    };
+    let keep_alive = strip_hop_by_hop(&mut headers, version_11) && framing != Framing::UntilClose;
+    Ok(Head {
+        status,
+        headers,
+        framing,
+        keep_alive,
+    })
+}
+
+/// Removes the fields that end here, those that `Connection` names included, and says whether
+/// the connection persists (RFC 9112 section 9.3).
+fn strip_hop_by_hop(headers: &mut HeaderMap, version_11: bool) -> bool {
+    let mut keep_alive = version_11;
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderValue> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .cloned()
+            .collect();
+        for name in named
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+        {
+            match name {
+                _ if name.eq_ignore_ascii_case("close") => keep_alive = false,
+                // A 1.0 backend that says it stays open is believed only where it matters: nowhere.
+                _ if name.eq_ignore_ascii_case("keep-alive") => {}
+                // The framing is the gateway's own; a backend cannot name it away.
+                _ if name.eq_ignore_ascii_case("content-length") => {}
+                _ => drop(headers.remove(name)),
+            }
+        }
+        headers.remove(header::CONNECTION);
+    }
+    for name in [header::TRANSFER_ENCODING, header::UPGRADE, header::TE] {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+    keep_alive
+}
+
+fn reason(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "a field name",
+        httparse::Error::HeaderValue => "a field value",
+        httparse::Error::NewLine => "a line end",
+        httparse::Error::Status => "the status line",
+        httparse::Error::Token => "a token",
+        httparse::Error::TooManyHeaders => "too many fields",
+        httparse::Error::Version => "the version",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str) -> Result<Option<Head>, Error> {
+        take(&mut BytesMut::from(text), &Method::GET)
+    }
+
+    #[test]
+    fn a_head_is_taken_and_what_follows_stays() {
+        let mut buffer =
+            BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
+        let head = take(&mut buffer, &Method::GET).unwrap().unwrap();
+        assert_eq!(
+            (head.status.as_u16(), head.framing, head.keep_alive),
+            (200, Framing::Length(2), true)
+        );
+        assert_eq!(head.headers["x-empty"], "");
+        assert_eq!(&buffer[..], b"ok");
+    }
+
+    #[test]
+    fn an_incomplete_head_takes_nothing() {
+        assert!(head("HTTP/1.1 200 OK\r\nContent-Le").unwrap().is_none());
+    }
+
+    #[test]
+    fn fields_of_the_connection_end_here() {
+        let text = "HTTP/1.1 200 OK\r\nConnection: X-Hop, close, content-length\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\nX-Stays: 1\r\n\r\n";
+        let head = head(text).unwrap().unwrap();
+        let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "x-stays"]);
+        assert!(!head.keep_alive);
+    }
+
+    #[test]
+    fn what_is_not_http_is_refused() {
+        for text in [
+            "SSH-2.0-OpenSSH\r\n\r\n",
+            "HTTP/1.1 99 no\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n fold\r\n\r\n",
+            "HTTP/1.1 101 Sure\r\n\r\n",
+        ] {
+            assert!(head(text).is_err(), "{text:?}");
+        }
+        let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(MAX_HEAD));
+        assert!(matches!(head(&endless), Err(Error::HeadTooLarge(_))));
+    }
+}

@@ -1,0 +1,26 @@
+;; Good: takes the first two candidates in turn, and its successor goes on where it stopped.
+;; The state is the number of picks, four bytes at 64.
+(module
+  (memory (export "memory") 1)
+  ;; Never frees: the candidates are copied in once.
+  (global $free (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  ;; `ok`: what lies at 16 is zero.
+  (func (export "pointsman:policy/policy@0.1.0#init") (param i32 i32 i32 i32 i64) (result i32)
+    (i32.const 16))
+  (func (export "pointsman:policy/policy@0.1.0#pick") (param $key i64) (param $attempt i32) (param $random i32)
+      (param $now i64) (param $has_length i32) (param $length i64) (result i32)
+    (i32.store (i32.const 64) (i32.add (i32.load (i32.const 64)) (i32.const 1)))
+    (i32.store (i32.const 36) (i32.and (i32.load (i32.const 64)) (i32.const 1)))
+    (i32.const 32))
+  (func (export "pointsman:policy/state@0.1.0#save") (result i32)
+    (i32.store (i32.const 48) (i32.const 64))
+    (i32.store (i32.const 52) (i32.const 4))
+    (i32.const 48))
+  (func (export "pointsman:policy/state@0.1.0#restore") (param $at i32) (param $length i32)
+    (if (i32.eq (local.get $length) (i32.const 4))
+      (then (i32.store (i32.const 64) (i32.load (local.get $at)))))))
