@@ -56,6 +56,7 @@ mod scenarios {
     /// The policies that come with the gateway.
     mod policies {
         mod balancing; // round_robin, random, weights
+        mod exports; // feedback, timer, state, explain; and what a policy may ask
         mod hashing; // ip_hash, hash, consistent
         mod load_aware; // least_conn, fair
         mod own; // a file in `policies/`

@@ -5,7 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use super::wire::{Stream, Wire};
+use super::stream::Stream;
+use super::wire::Wire;
 use super::{Message, PATIENCE, eventually};
 
 type Reply = dyn Fn(&Message) -> Vec<u8> + Send + Sync;
@@ -62,7 +63,8 @@ pub fn backend(name: &str, reply: impl Fn(&Message) -> Vec<u8> + Send + Sync + '
 
 /// The answer of a backend that is well: 200, its name as a field and as the body.
 pub fn ok(name: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nX-Backend: {name}\r\nContent-Length: {}\r\n\r\n{name}", name.len()).into_bytes()
+    format!("HTTP/1.1 200 OK\r\nX-Backend: {name}\r\nContent-Length: {}\r\n\r\n{name}", name.len())
+        .into_bytes()
 }
 
 impl Backend {
@@ -178,7 +180,8 @@ impl Shared {
                 let head = reply.windows(4).position(|w| w == b"\r\n\r\n").map_or(0, |end| end + 4);
                 reply.truncate(head);
             }
-            let last = reply.is_empty() || reply.windows(17).any(|w| w.eq_ignore_ascii_case(b"Connection: close"));
+            let last =
+                reply.is_empty() || reply.windows(17).any(|w| w.eq_ignore_ascii_case(b"Connection: close"));
             if wire.try_send(reply).is_err() || last {
                 return;
             }

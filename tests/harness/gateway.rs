@@ -40,7 +40,8 @@ impl Gateway {
             let ended = self.child.try_wait().expect("a child can be asked");
             let log = self.log();
             assert!(ended.is_none(), "the gateway ended ({ended:?}):\n{log}");
-            let address = |line: &str| Some(line.split_once("listening on ")?.1.split_whitespace().next()?.to_owned());
+            let address =
+                |line: &str| Some(line.split_once("listening on ")?.1.split_whitespace().next()?.to_owned());
             self.addresses = log.lines().filter_map(address).collect();
             self.addresses.len() >= count
         });

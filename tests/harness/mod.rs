@@ -12,6 +12,7 @@ mod message;
 mod plan;
 mod process;
 mod script;
+mod stream;
 mod wire;
 
 use std::time::{Duration, Instant};

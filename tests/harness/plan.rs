@@ -68,7 +68,11 @@ impl Plan {
 
     /// The policy of the upstream named last: a name, or a table `{ use = ... }`.
     pub fn policy(self, policy: &str) -> Self {
-        if policy.starts_with('{') { self.with(&format!("policy = {policy}")) } else { self.with(&format!("policy = \"{policy}\"")) }
+        if policy.starts_with('{') {
+            self.with(&format!("policy = {policy}"))
+        } else {
+            self.with(&format!("policy = \"{policy}\""))
+        }
     }
 
     /// Writes a file beside the configuration.
@@ -117,7 +121,12 @@ impl Plan {
         for address in if self.listeners.is_empty() { &any[..] } else { &self.listeners[..] } {
             let _ = writeln!(text, "\n[[listen]]\naddress = \"{address}\"");
         }
-        let all: Vec<_> = self.upstreams.iter().take(1).map(|(name, _)| format!("path = \"/\"\nupstream = \"{name}\"")).collect();
+        let all: Vec<_> = self
+            .upstreams
+            .iter()
+            .take(1)
+            .map(|(name, _)| format!("path = \"/\"\nupstream = \"{name}\""))
+            .collect();
         for route in if self.routes.is_empty() { &all } else { &self.routes } {
             let _ = writeln!(text, "\n[[route]]\n{route}");
         }

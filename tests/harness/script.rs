@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Instant;
 
-use super::wire::Stream;
+use super::stream::Stream;
 use super::{PATIENCE, Wire};
 
 /// A listener in the hands of the test. Displays as its address.

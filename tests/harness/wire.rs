@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::PATIENCE;
 use super::message::{Head, Message, field, latin1};
+use super::stream::Stream;
 
 /// A connection with a reader of messages on top. Reads that get nothing within [`PATIENCE`] fail
 /// the test and show what came before.
@@ -16,12 +17,6 @@ pub struct Wire {
     received: Vec<u8>,
     /// How much of `received` was already handed out.
     read: usize,
-}
-
-#[derive(Debug)]
-pub enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 impl Wire {
@@ -54,7 +49,8 @@ impl Wire {
     /// Connects over IPv4 with a receive buffer so small that a slow reader is felt at once.
     #[track_caller]
     pub fn narrow_to(address: &str) -> Self {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(16 * 1024).expect("a small buffer");
         let to: std::net::SocketAddr = address.parse().expect("an address");
         socket.connect(&to.into()).expect("a connection");
@@ -302,69 +298,4 @@ impl Wire {
 
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-impl Stream {
-    fn set_timeouts(&self, time: Duration) {
-        self.set_read_timeout(Some(time));
-        let done = match self {
-            Self::Tcp(s) => s.set_write_timeout(Some(time)).and(s.set_nodelay(true)),
-            Self::Unix(s) => s.set_write_timeout(Some(time)),
-        };
-        done.expect("a socket takes timeouts");
-    }
-
-    fn set_read_timeout(&self, time: Option<Duration>) {
-        let done = match self {
-            Self::Tcp(s) => s.set_read_timeout(time),
-            Self::Unix(s) => s.set_read_timeout(time),
-        };
-        done.expect("a socket takes timeouts");
-    }
-
-    /// Makes reads and writes wait (accepted sockets may inherit the contrary).
-    pub fn set_blocking(&self) {
-        let done = match self {
-            Self::Tcp(s) => s.set_nonblocking(false),
-            Self::Unix(s) => s.set_nonblocking(false),
-        };
-        done.expect("a socket can block");
-    }
-
-    fn clone_handle(&self) -> Self {
-        match self {
-            Self::Tcp(s) => Self::Tcp(s.try_clone().expect("a handle")),
-            Self::Unix(s) => Self::Unix(s.try_clone().expect("a handle")),
-        }
-    }
-
-    /// Closes one or both directions.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        match self {
-            Self::Tcp(s) => s.shutdown(how),
-            Self::Unix(s) => s.shutdown(how),
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(s) => s.read(into),
-            Self::Unix(s) => s.read(into),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(s) => s.write(from),
-            Self::Unix(s) => s.write(from),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -25,13 +25,17 @@ fn combined_is_nginx_s() {
 #[test]
 fn a_format_may_use_any_variable() {
     let (nobody, [a]) = (refusing(), backends(["a"]));
-    let gateway = logged("$request_method $host $status $upstream_name to: $upstream_addr ($upstream_status)")
-        .upstream("api", [nobody.to_string(), a.to_string()])
-        .policy("{ use = \"round_robin\", start = \"first\" }")
-        .start();
+    let gateway =
+        logged("$request_method $host $status $upstream_name to: $upstream_addr ($upstream_status)")
+            .upstream("api", [nobody.to_string(), a.to_string()])
+            .policy("{ use = \"round_robin\", start = \"first\" }")
+            .start();
     gateway.ask("GET / HTTP/1.1\r\nHost: Shop.Example:80\r\n\r\n");
 
-    assert_eq!(gateway.lines("access.log", 1), [format!("GET shop.example 200 api to: {nobody}, {a} (502, 200)")]);
+    assert_eq!(
+        gateway.lines("access.log", 1),
+        [format!("GET shop.example 200 api to: {nobody}, {a} (502, 200)")]
+    );
 }
 
 #[test]
@@ -43,7 +47,10 @@ fn times_are_seconds_with_milliseconds() {
     let line = gateway.lines("access.log", 1).remove(0);
     for time in line.split(' ') {
         let (seconds, millis) = time.split_once('.').unwrap_or_default();
-        assert!(seconds.parse::<u32>().is_ok() && millis.len() == 3 && millis.parse::<u32>().is_ok(), "{line}");
+        assert!(
+            seconds.parse::<u32>().is_ok() && millis.len() == 3 && millis.parse::<u32>().is_ok(),
+            "{line}"
+        );
     }
 }
 
@@ -68,13 +75,19 @@ fn a_log_injects_no_lines() {
     gateway.ask("GET /%0aevil HTTP/1.1\r\nHost: test\r\nX-Odd: a\tb\"\r\n\r\n");
 
     let lines = gateway.lines("access.log", 1);
-    assert!(lines.iter().all(|l| l.starts_with("/%0aevil [") && !l.contains(['\u{1b}', '"', '\t'])), "{lines:?}");
+    assert!(
+        lines.iter().all(|l| l.starts_with("/%0aevil [") && !l.contains(['\u{1b}', '"', '\t'])),
+        "{lines:?}"
+    );
 }
 
 #[test]
 fn every_ending_has_a_line() {
     let backend = script();
-    let gateway = logged("$request_uri $status").route("path = \"/r\"\nupstream = \"api\"").upstream("api", [&backend]).start();
+    let gateway = logged("$request_uri $status")
+        .route("path = \"/r\"\nupstream = \"api\"")
+        .upstream("api", [&backend])
+        .start();
     assert_eq!(gateway.get("/nowhere").status(), 404);
     let client = gateway.begin_get("/r/gone");
     let mut connection = backend.accept();
@@ -82,7 +95,11 @@ fn every_ending_has_a_line() {
     drop(client);
     assert!(connection.closes());
 
-    assert_eq!(gateway.lines("access.log", 2), ["/nowhere 404", "/r/gone 499"], "499 as in nginx: the client left");
+    assert_eq!(
+        gateway.lines("access.log", 2),
+        ["/nowhere 404", "/r/gone 499"],
+        "499 as in nginx: the client left"
+    );
 }
 
 /// The seeds' proof of balance: the last field, sorted and counted.
@@ -95,7 +112,8 @@ fn the_split_can_be_counted_with_awk() {
     gateway.picks(40);
     gateway.lines("access.log", 40);
 
-    let count = format!("awk '{{print $NF}}' {} | sort | uniq -c | sort -rn", gateway.file("access.log").display());
+    let count =
+        format!("awk '{{print $NF}}' {} | sort | uniq -c | sort -rn", gateway.file("access.log").display());
     let counted = run("sh", &["-c", &count], "").stdout;
     let words: Vec<_> = counted.split_whitespace().map(str::to_owned).collect();
     assert_eq!(words, ["30".into(), a.to_string(), "10".into(), b.to_string()]);

@@ -7,7 +7,11 @@ use crate::harness::{backends, eventually, gateway, guest};
 #[track_caller]
 fn costs_nobody_anything(deed: &str, kind: &str) {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().file("policies/bad.wat", guest::poisoned(1, deed)).upstream("api", [&a, &b]).policy("bad").start();
+    let gateway = gateway()
+        .file("policies/bad.wat", guest::poisoned(1, deed))
+        .upstream("api", [&a, &b])
+        .policy("bad")
+        .start();
     assert_eq!(gateway.picks(3), ["b"; 3]);
 
     let answer = gateway.ask(&guest::poison());
@@ -16,7 +20,9 @@ fn costs_nobody_anything(deed: &str, kind: &str) {
     assert_eq!(gateway.count("api", "fallbacks"), 1, "{:#}", gateway.policy("api"));
 
     assert_eq!(gateway.get("/").status(), 200);
-    eventually("a new instance picks", || gateway.get("/").backend() == "b" && gateway.get("/").backend() == "b");
+    eventually("a new instance picks", || {
+        gateway.get("/").backend() == "b" && gateway.get("/").backend() == "b"
+    });
     assert_eq!(gateway.policy("api")["state"], "serving");
 }
 
@@ -42,7 +48,10 @@ fn a_loop_without_end() {
 
 #[test]
 fn memory_without_end() {
-    costs_nobody_anything("(loop $more (br_if $more (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) (unreachable)", "memory");
+    costs_nobody_anything(
+        "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) (unreachable)",
+        "memory",
+    );
 }
 
 #[test]
@@ -69,7 +78,12 @@ fn a_choice_that_is_none() {
 fn a_loop_holds_up_nobody_for_long() {
     let [a] = backends(["a"]);
     let bad = guest::poisoned(0, "(loop $for_ever (br $for_ever))");
-    let gateway = gateway().section("[sandbox]\npick_deadline = \"20ms\"").file("policies/bad.wat", bad).upstream("api", [&a]).policy("bad").start();
+    let gateway = gateway()
+        .section("[sandbox]\npick_deadline = \"20ms\"")
+        .file("policies/bad.wat", bad)
+        .upstream("api", [&a])
+        .policy("bad")
+        .start();
     assert_eq!(gateway.get("/").status(), 200);
 
     let begun = std::time::Instant::now();

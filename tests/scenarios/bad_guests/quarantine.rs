@@ -24,7 +24,8 @@ fn poison_until(gateway: &Gateway, wanted: &str) {
 fn without_an_older_version_the_fallback_serves() {
     let [a, b] = backends(["a", "b"]);
     let bad = guest::poisoned(1, "(unreachable)");
-    let gateway = strict(gateway()).file("policies/mine.wat", bad).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway =
+        strict(gateway()).file("policies/mine.wat", bad).upstream("api", [&a, &b]).policy("mine").start();
     assert_eq!(gateway.picks(3), ["b"; 3]);
 
     poison_until(&gateway, "quarantined");
@@ -38,7 +39,11 @@ fn without_an_older_version_the_fallback_serves() {
 #[test]
 fn the_last_good_version_comes_back() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = strict(gateway()).file("policies/mine.wat", guest::always(0)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = strict(gateway())
+        .file("policies/mine.wat", guest::always(0))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
     assert_eq!(gateway.picks(2), ["a"; 2]);
     let good = gateway.policy("api")["version"].clone();
     gateway.write("policies/mine.wat", guest::poisoned(1, "(unreachable)"));
@@ -68,7 +73,8 @@ fn the_built_in_comes_back() {
 fn a_new_file_gets_a_new_chance() {
     let [a, b] = backends(["a", "b"]);
     let bad = guest::poisoned(1, "(unreachable)");
-    let gateway = strict(gateway()).file("policies/mine.wat", bad).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway =
+        strict(gateway()).file("policies/mine.wat", bad).upstream("api", [&a, &b]).policy("mine").start();
     poison_until(&gateway, "quarantined");
 
     gateway.write("policies/mine.wat", guest::always(1));

@@ -23,7 +23,9 @@ fn all_problems_are_reported_with_their_places() {
     let finished = checked(plan);
 
     assert_eq!(finished.code, 1, "{finished:?}");
-    for words in ["idle_timeot", "idle_timeout", "lots", "apo", "99999", "least_con", "least_conn", "pointsman.toml"] {
+    for words in
+        ["idle_timeot", "idle_timeout", "lots", "apo", "99999", "least_con", "least_conn", "pointsman.toml"]
+    {
         assert!(finished.stderr.contains(words), "no {words:?} in:\n{}", finished.stderr);
     }
 }
@@ -64,7 +66,10 @@ fn run_says_which_address_it_cannot_have() {
 #[test]
 fn version_and_help_are_there() {
     let version = pointsman(&["--version"]);
-    assert_eq!((version.code, version.stdout.as_str()), (0, concat!("pointsman ", env!("CARGO_PKG_VERSION"), "\n")));
+    assert_eq!(
+        (version.code, version.stdout.as_str()),
+        (0, concat!("pointsman ", env!("CARGO_PKG_VERSION"), "\n"))
+    );
     let help = pointsman(&["--help"]);
     assert_eq!(help.code, 0);
     for command in ["run", "check", "reload", "stop", "quit", "policy"] {

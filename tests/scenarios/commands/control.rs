@@ -39,7 +39,12 @@ fn metrics_are_text_for_prometheus() {
     let about_a: Vec<_> = metrics.lines().filter(|line| line.contains(&a.to_string())).collect();
     assert!(about_a.iter().any(|line| line.ends_with(" 3")), "{about_a:#?}");
     assert!(metrics.contains("# TYPE ") && metrics.contains("# HELP "), "{metrics}");
-    assert!(metrics.lines().all(|line| line.is_empty() || line.starts_with('#') || line.starts_with("pointsman_")), "{metrics}");
+    assert!(
+        metrics
+            .lines()
+            .all(|line| line.is_empty() || line.starts_with('#') || line.starts_with("pointsman_")),
+        "{metrics}"
+    );
 }
 
 #[test]

@@ -111,18 +111,22 @@ fn an_error_of_a_backend_is_its_answer() {
 fn no_request_is_ever_seen_twice_unless_it_may_be() {
     let [a, b] = ["a", "b"].map(|name| {
         let turn = std::sync::atomic::AtomicUsize::new(0);
-        crate::harness::backend(name, move |_| match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 {
-            0 => Vec::new(),
-            _ => crate::harness::ok(name),
+        crate::harness::backend(name, move |_| {
+            match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 {
+                0 => Vec::new(),
+                _ => crate::harness::ok(name),
+            }
         })
     });
     let gateway = gateway().upstream("api", [&a, &b]).start();
     for i in 0..30 {
-        let status = gateway.ask(&format!("POST /{i} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")).status();
+        let status =
+            gateway.ask(&format!("POST /{i} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n")).status();
         assert!(matches!(status, 200 | 502), "{status}");
     }
 
-    let mut seen: Vec<_> = [a.requests(), b.requests()].concat().iter().map(|r| r.target().to_owned()).collect();
+    let mut seen: Vec<_> =
+        [a.requests(), b.requests()].concat().iter().map(|r| r.target().to_owned()).collect();
     seen.sort();
     let all = seen.len();
     seen.dedup();

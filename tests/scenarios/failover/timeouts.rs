@@ -21,7 +21,11 @@ fn a_backend_that_does_not_answer_is_a_504() {
 #[test]
 fn a_get_moves_on_from_a_silent_backend() {
     let (silent, [good]) = (script(), backends(["good"]));
-    let gateway = gateway().upstream("api", [silent.to_string(), good.to_string()]).policy(FIRST).with("read_timeout = \"100ms\"").start();
+    let gateway = gateway()
+        .upstream("api", [silent.to_string(), good.to_string()])
+        .policy(FIRST)
+        .with("read_timeout = \"100ms\"")
+        .start();
 
     assert_eq!(gateway.get("/").backend(), "good");
 }
@@ -29,7 +33,11 @@ fn a_get_moves_on_from_a_silent_backend() {
 #[test]
 fn a_post_does_not() {
     let (silent, [good]) = (script(), backends(["good"]));
-    let gateway = gateway().upstream("api", [silent.to_string(), good.to_string()]).policy(FIRST).with("read_timeout = \"100ms\"").start();
+    let gateway = gateway()
+        .upstream("api", [silent.to_string(), good.to_string()])
+        .policy(FIRST)
+        .with("read_timeout = \"100ms\"")
+        .start();
     let answer = gateway.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
 
     assert_eq!((answer.status(), good.hits()), (504, 0));

@@ -102,7 +102,9 @@ fn what_might_inject_a_field_is_refused_or_made_harmless() {
         let mut client = gateway.begin("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         let mut connection = backend.accept();
         connection.request();
-        connection.send(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nX-Odd: {odd}\r\nContent-Length: 0\r\n\r\n"));
+        connection.send(format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Odd: {odd}\r\nContent-Length: 0\r\n\r\n"
+        ));
 
         let answer = client.answer();
         assert!(!answer.has("x-injected"), "{answer:?}");

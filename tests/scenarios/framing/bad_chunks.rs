@@ -27,7 +27,9 @@ fn sizes_that_are_none() {
 fn chunks_that_do_not_end_where_they_say() {
     let [a] = backends(["a"]);
     let gateway = gateway().upstream("api", [&a]).start();
-    for body in ["5\r\nhello0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n"] {
+    for body in
+        ["5\r\nhello0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n"]
+    {
         never_ends_well(&gateway, &a, body);
     }
 }

@@ -47,7 +47,8 @@ fn hosts() {
 
 #[test]
 fn lengths() {
-    let bad = ["+5", "-5", "0x5", "5a", "5_0", "\"5\"", "", " ", "5 5", "5, 6", "18446744073709551621", "5;5"];
+    let bad =
+        ["+5", "-5", "0x5", "5a", "5_0", "\"5\"", "", " ", "5 5", "5, 6", "18446744073709551621", "5;5"];
     let requests = bad.map(|length| with(&format!("Content-Length: {length}")));
     let cases = requests.each_ref().map(|r| (r.as_str(), &[400, 413][..]));
     all_refused(&cases);
@@ -57,8 +58,19 @@ fn lengths() {
 #[test]
 fn transfer_encodings() {
     let bad = [
-        "identity", "xchunked", "chunkedx", "\"chunked\"", "chunked, gzip", "chunked;q=1", "chunked, identity",
-        "gzip, chunked", "chunked, chunked", "\x0bchunked", "chunked\x0c", "", "gzip",
+        "identity",
+        "xchunked",
+        "chunkedx",
+        "\"chunked\"",
+        "chunked, gzip",
+        "chunked;q=1",
+        "chunked, identity",
+        "gzip, chunked",
+        "chunked, chunked",
+        "\x0bchunked",
+        "chunked\x0c",
+        "",
+        "gzip",
     ];
     let requests = bad.map(|coding| with(&format!("Transfer-Encoding: {coding}")));
     let cases = requests.each_ref().map(|r| (r.as_str(), &[400, 501][..]));
@@ -118,7 +130,8 @@ fn a_transfer_encoding_in_http_1_0_is_refused_or_ends_the_connection() {
     let [a] = backends(["a"]);
     let gateway = gateway().upstream("api", [&a]).start();
     let smuggled = "GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n";
-    let head = "POST / HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "POST / HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut client = gateway.begin(&format!("{head}0\r\n\r\n{smuggled}"));
 
     client.rest();
@@ -130,7 +143,10 @@ fn length_and_chunks_together_are_refused_or_read_as_chunks_only() {
     let [a] = backends(["a"]);
     let gateway = gateway().upstream("api", [&a]).start();
     let smuggled = "GET /hidden HTTP/1.1\r\nHost: test\r\n\r\n";
-    for lines in ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 100"] {
+    for lines in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 100",
+    ] {
         let head = format!("POST / HTTP/1.1\r\nHost: test\r\n{lines}\r\n\r\n");
         let mut client = gateway.begin(&format!("{head}0\r\n\r\n{smuggled}"));
         client.rest();

@@ -30,7 +30,10 @@ fn a_second_answer_behind_the_first() {
 
 #[test]
 fn a_second_answer_behind_the_last_chunk() {
-    is_not_used_again("GET", &format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n{POISON}"));
+    is_not_used_again(
+        "GET",
+        &format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n{POISON}"),
+    );
 }
 
 #[test]

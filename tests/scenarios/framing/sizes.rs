@@ -20,8 +20,14 @@ fn heads_without_end_are_refused_and_take_no_memory() {
     let before = gateway.memory();
 
     for _ in 0..5 {
-        assert!(matches!(flooded(&gateway, "GET / HTTP/1.1\r\nHost: test\r\nX-Long: ", "x", MEGABYTE), 0 | 400 | 431));
-        assert!(matches!(flooded(&gateway, "GET / HTTP/1.1\r\nHost: test\r\n", "X-More: x\r\n", MEGABYTE), 0 | 400 | 431));
+        assert!(matches!(
+            flooded(&gateway, "GET / HTTP/1.1\r\nHost: test\r\nX-Long: ", "x", MEGABYTE),
+            0 | 400 | 431
+        ));
+        assert!(matches!(
+            flooded(&gateway, "GET / HTTP/1.1\r\nHost: test\r\n", "X-More: x\r\n", MEGABYTE),
+            0 | 400 | 431
+        ));
         assert!(matches!(flooded(&gateway, "GET /", "x", MEGABYTE), 0 | 400 | 414 | 431));
     }
     assert_eq!(a.hits(), 1);
@@ -43,7 +49,8 @@ fn a_head_just_above_the_limit_is_told_so() {
 fn a_target_just_above_the_limit_is_told_so() {
     let [a] = backends(["a"]);
     let gateway = gateway().section("[limits]\nmax_head = \"16k\"").upstream("api", [&a]).start();
-    let status = gateway.ask(&format!("GET /{} HTTP/1.1\r\nHost: test\r\n\r\n", "x".repeat(17 << 10))).status();
+    let status =
+        gateway.ask(&format!("GET /{} HTTP/1.1\r\nHost: test\r\n\r\n", "x".repeat(17 << 10))).status();
     assert!(matches!(status, 414 | 431), "{status}");
 }
 
@@ -76,7 +83,10 @@ fn a_body_of_exactly_the_limit_passes() {
     let gateway = gateway().section("[limits]\nmax_body = \"1k\"").upstream("api", [&a]).start();
 
     let body = "x".repeat(1024);
-    assert_eq!(gateway.ask(&format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1024\r\n\r\n{body}")).status(), 200);
+    assert_eq!(
+        gateway.ask(&format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1024\r\n\r\n{body}")).status(),
+        200
+    );
     assert_eq!(a.only_request().body.len(), 1024);
 }
 
@@ -89,7 +99,12 @@ fn a_route_has_its_own_limit() {
         .route("path = \"/large\"\nupstream = \"api\"\nmax_body = \"2k\"")
         .upstream("api", [&a])
         .start();
-    let post = |path: &str| gateway.ask(&format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 2048\r\n\r\n{}", "x".repeat(2048)));
+    let post = |path: &str| {
+        gateway.ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 2048\r\n\r\n{}",
+            "x".repeat(2048)
+        ))
+    };
 
     assert_eq!((post("/small").status(), post("/large").status()), (413, 200));
 }

@@ -31,12 +31,19 @@ fn the_client_is_added_to_those_before_it() {
 #[test]
 fn the_client_cannot_say_who_it_is() {
     let request = arrived("X-Real-IP: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n");
-    assert_eq!((request.all("x-real-ip"), request.all("x-forwarded-proto")), (vec!["127.0.0.1"], vec!["http"]));
+    assert_eq!(
+        (request.all("x-real-ip"), request.all("x-forwarded-proto")),
+        (vec!["127.0.0.1"], vec!["http"])
+    );
 }
 
 #[test]
 fn via_grows() {
-    assert_eq!(arrived("Via: 1.0 fred\r\n").field("via"), "1.0 fred, 1.1 pointsman", "RFC 9110 section 7.6.3");
+    assert_eq!(
+        arrived("Via: 1.0 fred\r\n").field("via"),
+        "1.0 fred, 1.1 pointsman",
+        "RFC 9110 section 7.6.3"
+    );
 }
 
 #[test]

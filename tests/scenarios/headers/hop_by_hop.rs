@@ -46,7 +46,10 @@ fn connection_cannot_name_away_what_the_gateway_says() {
 
     let request = a.only_request();
     assert_eq!((request.field("host"), request.text()), ("test".into(), "hello".into()));
-    assert_eq!((request.field("x-forwarded-for"), request.field("x-real-ip")), ("127.0.0.1".into(), "127.0.0.1".into()));
+    assert_eq!(
+        (request.field("x-forwarded-for"), request.field("x-real-ip")),
+        ("127.0.0.1".into(), "127.0.0.1".into())
+    );
     assert_eq!(request.field("x-forwarded-proto"), "http");
 }
 
@@ -62,9 +65,14 @@ fn te_is_passed_as_trailers_only() {
 
 #[test]
 fn everything_else_passes_in_its_order() {
-    let a = backend("a", |_| b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nX-Z: \xe9\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let a = backend("a", |_| {
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nX-Z: \xe9\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n"
+            .to_vec()
+    });
     let gateway = gateway().upstream("api", [&a]).start();
-    let answer = gateway.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Same: 1\r\nX-Empty:\r\nX-Same: 2\r\nCookie: a=1; b=2\r\n\r\n");
+    let answer = gateway.ask(
+        "GET / HTTP/1.1\r\nHost: test\r\nX-Same: 1\r\nX-Empty:\r\nX-Same: 2\r\nCookie: a=1; b=2\r\n\r\n",
+    );
 
     let request = a.only_request();
     assert_eq!((request.all("x-same"), request.all("x-empty")), (vec!["1", "2"], vec![""]));
@@ -74,11 +82,16 @@ fn everything_else_passes_in_its_order() {
 
 #[test]
 fn date_and_server_are_the_backends() {
-    let a = backend("a", |_| b"HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nServer: theirs\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let a = backend("a", |_| {
+        b"HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nServer: theirs\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
     let gateway = gateway().upstream("api", [&a]).start();
 
     let answer = gateway.get("/");
-    assert_eq!((answer.all("date"), answer.all("server")), (vec!["Mon, 01 Jan 2024 00:00:00 GMT"], vec!["theirs"]));
+    assert_eq!(
+        (answer.all("date"), answer.all("server")),
+        (vec!["Mon, 01 Jan 2024 00:00:00 GMT"], vec!["theirs"])
+    );
 }
 
 #[test]

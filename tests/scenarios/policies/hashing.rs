@@ -14,7 +14,8 @@ fn mapping(gateway: &Gateway, count: usize) -> HashMap<String, String> {
 
 fn five(policy: &str) -> ([Backend; 5], Gateway) {
     let servers = backends(NAMES);
-    let gateway = gateway().upstream("api", &servers).policy(policy).with("hash_key = \"$request_uri\"").start();
+    let gateway =
+        gateway().upstream("api", &servers).policy(policy).with("hash_key = \"$request_uri\"").start();
     (servers, gateway)
 }
 

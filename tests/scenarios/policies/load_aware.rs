@@ -33,7 +33,8 @@ fn least_conn_sees_what_other_workers_have_in_flight() {
 #[test]
 fn least_conn_weighs() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().upstream("api", [a.entry("weight = 3"), b.to_string()]).policy("least_conn").start();
+    let gateway =
+        gateway().upstream("api", [a.entry("weight = 3"), b.to_string()]).policy("least_conn").start();
     let mut held = Vec::new();
     for count in 1..=12 {
         held.push(gateway.begin_get("/held"));
@@ -61,7 +62,9 @@ fn fair_prefers_the_fast() {
 
 #[test]
 fn fair_is_no_black_hole() {
-    let failing = backend("failing", |_| b"HTTP/1.1 500 Oops\r\nX-Backend: failing\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let failing = backend("failing", |_| {
+        b"HTTP/1.1 500 Oops\r\nX-Backend: failing\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
     let working = backend("working", |_| {
         std::thread::sleep(Duration::from_millis(5));
         ok("working")
@@ -70,7 +73,11 @@ fn fair_is_no_black_hole() {
 
     let picks = gateway.picks(100);
     let failed = picks.iter().filter(|name| *name == "failing").count();
-    assert!(failed < 40, "failing at once must not look fast: {:?}", counts(picks.iter().map(String::as_str)));
+    assert!(
+        failed < 40,
+        "failing at once must not look fast: {:?}",
+        counts(picks.iter().map(String::as_str))
+    );
 }
 
 #[test]

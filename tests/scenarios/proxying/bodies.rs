@@ -31,7 +31,8 @@ fn chunks_stay_chunked() {
     assert_eq!((request.field("transfer-encoding"), request.text()), ("chunked".into(), "hello".into()));
     assert!(!request.has("content-length"));
 
-    connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwelc\r\n003\r\nome\r\n0\r\n\r\n");
+    connection
+        .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwelc\r\n003\r\nome\r\n0\r\n\r\n");
     let answer = client.answer();
     assert_eq!((answer.field("transfer-encoding"), answer.text()), ("chunked".into(), "welcome".into()));
     assert!(!answer.has("content-length"));
@@ -49,7 +50,10 @@ fn an_answer_that_ends_with_its_connection_is_chunked_for_the_client() {
     drop(connection);
 
     let answer = client.answer();
-    assert_eq!((answer.field("transfer-encoding"), answer.text()), ("chunked".into(), "up to the end".into()));
+    assert_eq!(
+        (answer.field("transfer-encoding"), answer.text()),
+        ("chunked".into(), "up to the end".into())
+    );
 }
 
 #[test]

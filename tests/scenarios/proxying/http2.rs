@@ -4,7 +4,8 @@ use crate::harness::{Gateway, Message, backend, backends, eventually, gateway, i
 
 fn curl(gateway: &Gateway, path: &str, arguments: &[&str]) -> String {
     let url = format!("http://{}{path}", gateway.address());
-    let finished = run("curl", &[&["-sS", "--http2-prior-knowledge", "--max-time", "20", &url], arguments].concat(), "");
+    let finished =
+        run("curl", &[&["-sS", "--http2-prior-knowledge", "--max-time", "20", &url], arguments].concat(), "");
     assert_eq!(finished.code, 0, "{finished:?}");
     finished.stdout
 }
@@ -19,7 +20,10 @@ fn a_request_arrives_as_http_1_1() {
 
     assert_eq!(curl(&gateway, "/x?y=z", &["-w", " over HTTP/%{http_version}"]), "a over HTTP/2");
     let request = a.only_request();
-    assert_eq!((request.start.as_str(), request.field("host")), ("GET /x?y=z HTTP/1.1", gateway.address().to_owned()));
+    assert_eq!(
+        (request.start.as_str(), request.field("host")),
+        ("GET /x?y=z HTTP/1.1", gateway.address().to_owned())
+    );
 }
 
 #[test]
@@ -56,7 +60,11 @@ fn cookie_crumbs_become_one_line() {
     let [a] = backends(["a"]);
     let gateway = gateway().upstream("api", [&a]).start();
 
-    run("nghttp", &["-n", "-H", "cookie: a=1", "-H", "cookie: b=2", &format!("http://{}/", gateway.address())], "");
+    run(
+        "nghttp",
+        &["-n", "-H", "cookie: a=1", "-H", "cookie: b=2", &format!("http://{}/", gateway.address())],
+        "",
+    );
     assert_eq!(a.only_request().all("cookie"), ["a=1; b=2"], "RFC 9113 section 8.2.3");
 }
 
@@ -65,12 +73,18 @@ fn a_cut_answer_is_a_reset_stream() {
     if !installed("curl") {
         return;
     }
-    let cut = backend("cut", |_| b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\nhalf".to_vec());
+    let cut = backend("cut", |_| {
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\nhalf".to_vec()
+    });
     let gateway = gateway().upstream("api", [&cut]).start();
 
     let url = format!("http://{}/", gateway.address());
     let finished = run("curl", &["-sS", "--http2-prior-knowledge", "--max-time", "20", &url], "");
-    assert_eq!((finished.code, finished.stdout.as_str()), (92, "half"), "92: stream not closed cleanly; {finished:?}");
+    assert_eq!(
+        (finished.code, finished.stdout.as_str()),
+        (92, "half"),
+        "92: stream not closed cleanly; {finished:?}"
+    );
 }
 
 #[test]
@@ -81,7 +95,9 @@ fn a_client_that_leaves_ends_its_streams_at_the_backend() {
     let backend = script();
     let gateway = gateway().upstream("api", [&backend]).start();
     let url = format!("http://{}/", gateway.address());
-    let client = std::thread::spawn(move || run("curl", &["-sS", "--http2-prior-knowledge", "--max-time", "1", &url], ""));
+    let client = std::thread::spawn(move || {
+        run("curl", &["-sS", "--http2-prior-knowledge", "--max-time", "1", &url], "")
+    });
 
     let mut connection = backend.accept();
     connection.request();

@@ -27,7 +27,9 @@ fn an_http_1_0_client_gets_the_last_answer_only() {
 
     let mut connection = backend.accept();
     connection.request();
-    connection.send("HTTP/1.1 103 Early Hints\r\nLink: <a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    connection.send(
+        "HTTP/1.1 103 Early Hints\r\nLink: <a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    );
     assert_eq!(client.answer().status(), 200);
 }
 
@@ -65,7 +67,8 @@ fn switching_protocols_that_nobody_asked_for_is_a_502() {
 
     let mut connection = backend.accept();
     connection.request();
-    connection.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: odd\r\nConnection: upgrade\r\n\r\nodd bytes");
+    connection
+        .send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: odd\r\nConnection: upgrade\r\n\r\nodd bytes");
     assert_eq!(client.answer().status(), 502);
     assert!(connection.closes());
 }

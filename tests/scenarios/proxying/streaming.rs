@@ -36,7 +36,8 @@ fn an_answer_reaches_the_client_piece_by_piece() {
     let mut client = gateway.begin_get("/events");
     let mut connection = backend.accept();
     connection.request();
-    connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    connection
+        .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
     assert_eq!(client.head().field("content-type"), "text/event-stream");
 
     for event in ["data: one\n\n", "data: two\n\n", "data: three\n\n"] {

@@ -25,7 +25,8 @@ fn trailers_of_an_answer_reach_a_client_that_takes_them() {
 fn trailers_of_a_request_reach_the_backend() {
     let backend = script();
     let gateway = gateway().upstream("api", [&backend]).start();
-    let mut client = gateway.begin("POST / HTTP/1.1\r\nHost: test\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut client = gateway
+        .begin("POST / HTTP/1.1\r\nHost: test\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send("2\r\nhi\r\n0\r\nX-Sum: 42\r\n\r\n");
 
     let request = backend.accept().request();

@@ -3,7 +3,8 @@
 use crate::harness::{eventually, gateway, script};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n";
-const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const SWITCHING: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 #[test]
 fn bytes_pass_both_ways_after_101() {
@@ -12,7 +13,10 @@ fn bytes_pass_both_ways_after_101() {
     let mut client = gateway.begin(UPGRADE);
     let mut connection = backend.accept();
     let request = connection.request();
-    assert_eq!((request.field("upgrade"), request.field("connection").to_lowercase()), ("websocket".into(), "upgrade".into()));
+    assert_eq!(
+        (request.field("upgrade"), request.field("connection").to_lowercase()),
+        ("websocket".into(), "upgrade".into())
+    );
 
     connection.send(format!("{SWITCHING}first words"));
     let answer = client.answer();

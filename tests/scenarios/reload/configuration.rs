@@ -103,7 +103,8 @@ fn backends_that_remain_keep_their_connections_and_numbers() {
 fn a_new_listener_opens_and_an_old_one_closes() {
     let [a] = backends(["a"]);
     let plan = gateway();
-    let [first, second] = ["first", "second"].map(|name| format!("unix:{}/{name}.sock", plan.folder().display()));
+    let [first, second] =
+        ["first", "second"].map(|name| format!("unix:{}/{name}.sock", plan.folder().display()));
     let gateway = plan.listen(&first).upstream("api", [&a]).start();
     let mut kept = gateway.client();
 
@@ -114,7 +115,9 @@ fn a_new_listener_opens_and_an_old_one_closes() {
     assert_eq!(client.answer().status(), 200);
     kept.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(kept.answer().status(), 200, "who was there is served to the end");
-    eventually("nobody is let in any more", || std::os::unix::net::UnixStream::connect(&first["unix:".len()..]).is_err());
+    eventually("nobody is let in any more", || {
+        std::os::unix::net::UnixStream::connect(&first["unix:".len()..]).is_err()
+    });
 }
 
 #[test]

@@ -5,7 +5,11 @@ use crate::harness::{backends, eventually, gateway, guest};
 #[test]
 fn an_edited_policy_comes_into_force() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().file("policies/mine.wat", guest::always(0)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = gateway()
+        .file("policies/mine.wat", guest::always(0))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
     assert_eq!(gateway.picks(2), ["a"; 2]);
     let version = gateway.policy("api")["version"].clone();
 
@@ -17,7 +21,11 @@ fn an_edited_policy_comes_into_force() {
 #[test]
 fn a_policy_written_in_place_comes_into_force() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().file("policies/mine.wat", guest::always(0)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = gateway()
+        .file("policies/mine.wat", guest::always(0))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
 
     std::fs::write(gateway.file("policies/mine.wat"), guest::always(1)).expect("a file can be written");
     eventually("the edited one picks", || gateway.get("/").backend() == "b");
@@ -38,7 +46,11 @@ fn a_file_dropped_in_replaces_a_built_in() {
 #[test]
 fn a_policy_that_loses_its_file_goes_on() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().file("policies/mine.wat", guest::always(1)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = gateway()
+        .file("policies/mine.wat", guest::always(1))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
 
     let before = gateway.log().len();
     std::fs::remove_file(gateway.file("policies/mine.wat")).expect("it was there");
@@ -49,7 +61,8 @@ fn a_policy_that_loses_its_file_goes_on() {
 #[test]
 fn the_same_bytes_again_are_no_change() {
     let [a] = backends(["a"]);
-    let gateway = gateway().file("policies/mine.wat", guest::always(0)).upstream("api", [&a]).policy("mine").start();
+    let gateway =
+        gateway().file("policies/mine.wat", guest::always(0)).upstream("api", [&a]).policy("mine").start();
     let generation = gateway.generation();
 
     gateway.write("policies/mine.wat", guest::always(0));
@@ -61,7 +74,11 @@ fn the_same_bytes_again_are_no_change() {
 #[test]
 fn many_versions_leave_no_memory_behind() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().file("policies/mine.wat", guest::always(0)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = gateway()
+        .file("policies/mine.wat", guest::always(0))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
     let turn = |index: u32| {
         gateway.write("policies/mine.wat", guest::always(index));
         let name = ["a", "b"][index as usize];

@@ -21,7 +21,12 @@ fn many_reloads_fail_nobody() {
 #[test]
 fn many_versions_of_a_policy_fail_nobody() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway().top("workers = 2").file("policies/mine.wat", guest::always(0)).upstream("api", [&a, &b]).policy("mine").start();
+    let gateway = gateway()
+        .top("workers = 2")
+        .file("policies/mine.wat", guest::always(0))
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
     let load = Load::on(&gateway, 4);
 
     for round in 1..=20 {
@@ -51,7 +56,12 @@ fn refused_reloads_fail_nobody() {
 fn a_policy_that_keeps_failing_fails_nobody() {
     let [a, b] = backends(["a", "b"]);
     let bad = guest::poisoned(1, "(unreachable)");
-    let gateway = gateway().top("workers = 2").file("policies/bad.wat", bad).upstream("api", [&a, &b]).policy("bad").start();
+    let gateway = gateway()
+        .top("workers = 2")
+        .file("policies/bad.wat", bad)
+        .upstream("api", [&a, &b])
+        .policy("bad")
+        .start();
     let load = Load::on(&gateway, 4);
 
     for _ in 0..50 {

@@ -43,7 +43,10 @@ fn case_port_and_final_dot_do_not_matter() {
 #[test]
 fn a_route_may_name_several_hosts() {
     let [a] = backends(["a"]);
-    let gateway = gateway().route("host = [\"a.example\", \"*.b.example\"]\npath = \"/\"\nupstream = \"a\"").upstream("a", [&a]).start();
+    let gateway = gateway()
+        .route("host = [\"a.example\", \"*.b.example\"]\npath = \"/\"\nupstream = \"a\"")
+        .upstream("a", [&a])
+        .start();
 
     assert_eq!((asked(&gateway, "a.example"), asked(&gateway, "x.b.example")), ("a".into(), "a".into()));
     assert_eq!(gateway.ask("GET / HTTP/1.1\r\nHost: c.example\r\n\r\n").status(), 404);

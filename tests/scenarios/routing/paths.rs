@@ -64,7 +64,14 @@ fn nothing_dodges_its_route() {
         .upstream("open", [&open])
         .upstream("closed", [&closed])
         .start();
-    for path in ["/open/../closed", "/open/%2e%2e/closed", "/open/.%2E/closed", "/open//x", "/open/%2Fx", "/open/./a%20b"] {
+    for path in [
+        "/open/../closed",
+        "/open/%2e%2e/closed",
+        "/open/.%2E/closed",
+        "/open//x",
+        "/open/%2Fx",
+        "/open/./a%20b",
+    ] {
         gateway.get(path);
     }
 
