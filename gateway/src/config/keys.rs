@@ -19,7 +19,7 @@ pub(super) enum Kind {
     OneOf(&'static [&'static str]),
     Flag,
     /// From, to.
-    Number(u64, u64),
+    Number(i64, i64),
     /// From, to.
     Duration(&'static str, &'static str),
     /// From, to.
@@ -92,7 +92,7 @@ use Kind::{
 /// The levels of the log, from few lines to many.
 pub(super) const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 
-pub(super) static TOP: Section = section("the top of the file", "the configuration", &[
+pub(super) static TOP: Section = section("the top of the main file", "the configuration", &[
     key("workers", Number(1, 1024), Otherwise("number of cores"), "worker_processes"),
     key("policies", Path, Value("policies"), ""),
     key("control", Path, Value("pointsman.sock"), ""),
@@ -119,7 +119,7 @@ pub(super) static ADMIN: Section =
     section("`[admin]`", "`[admin]`", &[key("address", Address, Required, "")]);
 
 pub(super) static LOG: Section = section("`[log]`", "`[log]`", &[
-    key("level", OneOf(LEVELS), Value("info"), "error_log"),
+    key("level", OneOf(LEVELS), Value("info"), ""),
     key("file", Path, Otherwise("standard error"), "error_log"),
     key("access", Text, Value("off"), "access_log"),
     key("format", Template, Value("combined"), "log_format"),

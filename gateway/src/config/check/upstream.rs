@@ -132,6 +132,7 @@ fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Optio
     let entries = match &node.value {
         Value::Table(entries) => entries.as_slice(),
         Value::Text { .. } => &[],
+        Value::Unknown => return None,
         _ => {
             let message = format!("a backend cannot be {}", node.value.noun());
             let help = "write an address, or a table: `{ address = \"127.0.0.1:8001\", weight = 2 }`";
@@ -175,6 +176,8 @@ fn address(fields: &Fields<'_>, text: Text<'_>, findings: &mut Findings) -> Opti
     match text.text.parse() {
         Ok(address) => Some(address),
         Err(why) => {
+            let with_scheme = text.text.contains("://");
+            let why = if with_scheme { "write host and port alone: `127.0.0.1:8001`" } else { why };
             findings.error(text.place, format!("`{}` is not the address of a backend", text.text), why);
             None
         }
