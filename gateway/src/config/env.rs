@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn what_is_no_reference_stays() {
-        for text in ["$remote_addr", "${remote_addr}", "$ {PORT}", "${", "${}", "${1}", "$PORT", "é${é}", "$${PORT}"] {
+        for text in
+            ["$remote_addr", "${remote_addr}", "$ {PORT}", "${", "${}", "${1}", "$PORT", "é${é}", "$${PORT}"]
+        {
             assert_eq!(with_port(text), (text.to_owned(), vec![]));
         }
         assert_eq!(with_port("$$${PORT}").0, "$$8080");

@@ -250,7 +250,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    fn bounded<T: PartialOrd>(
+    fn bounded<T: PartialOrd + Copy>(
         &self,
         name: &str,
         value: T,

@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
     /// Reads one file. `asked` is where it was asked for; none for the main file.
     pub(super) fn read(&mut self, path: &Path, asked: Option<Place>) -> Option<File> {
         match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => self.parse(path, text),
+            Ok(Ok(text)) => self.parse(path, &text),
             Ok(Err(error)) => {
                 let bytes = error.utf8_error().valid_up_to();
                 let line = 1 + error.as_bytes()[..bytes].iter().filter(|b| **b == b'\n').count();
@@ -104,20 +104,19 @@ impl<'a> Reader<'a> {
     }
 
     fn unreadable(&mut self, path: &Path, asked: Option<Place>, why: &str, help: &str) {
-        let place = asked
-            .unwrap_or_else(|| Place::whole(self.sources.add(path.to_owned(), String::new())));
+        let place = asked.unwrap_or_else(|| Place::whole(self.sources.add(path.to_owned(), String::new())));
         self.findings.error(place, format!("cannot read `{}`: {why}", path.display()), help);
     }
 
-    fn parse(&mut self, path: &Path, text: String) -> Option<File> {
-        let file = self.sources.add(path.to_owned(), text.clone());
-        let (table, errors) = DeTable::parse_recoverable(&text);
+    fn parse(&mut self, path: &Path, text: &str) -> Option<File> {
+        let file = self.sources.add(path.to_owned(), text.to_owned());
+        let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
-            let place = error.span().map_or(Place::whole(file), |span| syntax_place(file, &text, &span));
+            let place = error.span().map_or(Place::whole(file), |span| syntax_place(file, text, &span));
             let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
             let help = match (what, expected) {
                 ("duplicate key", _) => "keep one of them".to_owned(),
-                ("string values must be quoted", _) => format!("write `\"{}\"`", place.slice(&text)),
+                ("string values must be quoted", _) => format!("write `\"{}\"`", place.slice(text)),
                 (_, "") => "TOML does not allow this here".to_owned(),
                 (_, expected) => format!("expected {expected}"),
             };
@@ -127,7 +126,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let entries = Tree { file, text: &text, reader: self }.entries(table.get_ref());
+        let entries = Tree { file, text, reader: self }.entries(table.get_ref());
         Some(File { place: Place::whole(file), folder, entries })
     }
 }

@@ -31,7 +31,9 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_seen() {
-        for word in ["least_con", "leastconn", "laest_conn", "Least-Conn", "least_comm", "least", "least_conn_p"] {
+        for word in
+            ["least_con", "leastconn", "laest_conn", "Least-Conn", "least_comm", "least", "least_conn_p"]
+        {
             assert_eq!(did_you_mean(word, POLICIES), Some("least_conn"), "{word}");
         }
     }

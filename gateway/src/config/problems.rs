@@ -53,7 +53,7 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> &mut Problem {
-        self.push(Severity::Error, place, message.into(), help.into())
+        self.push(Problem::new(Severity::Error, place, &message.into(), &help.into()))
     }
 
     /// Something that can hardly be meant.
@@ -63,12 +63,12 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> &mut Problem {
-        self.push(Severity::Warning, place, message.into(), help.into())
+        self.push(Problem::new(Severity::Warning, place, &message.into(), &help.into()))
     }
 
-    fn push(&mut self, severity: Severity, place: Place, message: String, help: String) -> &mut Problem {
+    fn push(&mut self, problem: Problem) -> &mut Problem {
         let at = self.list.len();
-        self.list.push(Problem::new(severity, place, &message, &help));
+        self.list.push(problem);
         &mut self.list[at]
     }
 
@@ -155,8 +155,10 @@ impl Problem {
         let config = Config::new().with_color(colours).with_char_set(charset);
         let mut labels = vec![(self.place, self.help.as_str(), colour)];
         labels.extend(self.other.map(|(place, label)| (place, label, Color::Blue)));
-        // From top to bottom, or the drawing begins a second box.
-        labels.sort_by_key(|(place, ..)| *place);
+        // Within a file from top to bottom, or the drawing begins a second box.
+        if self.other.is_some_and(|(place, _)| place.same_file(self.place)) {
+            labels.sort_by_key(|(place, ..)| *place);
+        }
         let files: Vec<_> = labels.iter().map(|(p, ..)| (sources.name(*p), sources.text(*p))).collect();
         let label = |(place, text, colour)| Label::new(span(place)).with_message(text).with_color(colour);
         let report = Report::build(kind, span(self.place))

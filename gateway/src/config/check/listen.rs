@@ -56,7 +56,11 @@ fn admin(main: &Top<'_>, findings: &mut Findings) -> Option<(SocketAddr, Place)>
         ListenAddress::Tcp(address) => Some((address, node.place)),
         ListenAddress::Unix(_) => {
             let message = "`[admin]` is for a TCP address";
-            findings.error(node.place, message, "for a unix socket there is `control`, at the top of the main file");
+            findings.error(
+                node.place,
+                message,
+                "for a unix socket there is `control`, at the top of the main file",
+            );
             None
         }
     }
@@ -67,7 +71,7 @@ fn address(fields: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<
         let port = u16::try_from(number).ok();
         return port.map(any_host).or_else(|| refused(node.place, &number.to_string(), findings));
     }
-    let Some(text) = fields.text("address", findings) else { return None };
+    let text = fields.text("address", findings)?;
     match text.after("unix:") {
         Some(path) => socket(fields, path, findings).map(ListenAddress::Unix),
         None => tcp(text.text).or_else(|| refused(node.place, text.text, findings)),

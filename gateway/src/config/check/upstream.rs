@@ -33,10 +33,7 @@ pub(super) struct Headers {
 }
 
 /// All upstreams, and their header rules in the same order.
-pub(super) fn upstreams<'a>(
-    tops: &[&Top<'a>],
-    findings: &mut Findings,
-) -> (Vec<Named<'a>>, Vec<Headers>) {
+pub(super) fn upstreams<'a>(tops: &[&Top<'a>], findings: &mut Findings) -> (Vec<Named<'a>>, Vec<Headers>) {
     let mut list: Vec<Named<'a>> = Vec::new();
     let mut headers = Vec::new();
     for top in tops {
@@ -92,7 +89,9 @@ fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {
     let timeout = fields.duration("connect_timeout", findings);
     if let Some(node) = fields.get("connect_timeout").filter(|_| timeout > PATIENT) {
         let seconds = timeout.as_secs();
-        let message = format!("`connect_timeout` is {seconds} seconds: that is how long a client waits for each dead backend");
+        let message = format!(
+            "`connect_timeout` is {seconds} seconds: that is how long a client waits for each dead backend"
+        );
         findings.warning(node.place, message, "a few seconds are enough; slow answers need `read_timeout`");
     }
     timeout
