@@ -22,15 +22,12 @@ pub(super) fn listeners(
     findings: &mut Findings,
 ) -> (Vec<Listen>, Option<SocketAddr>) {
     let mut list = Vec::new();
-    let mut written = 0;
     for top in tops {
         for fields in top.tables(&keys::LISTEN, "listen", findings) {
-            written += 1;
             list.extend(listener(&fields, findings));
         }
-        written += usize::from(top.fields.get("listen").is_some());
     }
-    if written == 0 {
+    if !tops.iter().any(|top| top.has("listen")) {
         let help = "add `[[listen]]` with `address = \"0.0.0.0:8080\"`";
         findings.error(main.fields.place, "there is no listener", help);
     }

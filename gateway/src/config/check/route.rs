@@ -31,7 +31,7 @@ pub(super) fn routes(
             list.extend(route(&fields, upstream, headers, max_body, findings));
         }
     }
-    if tops.iter().all(|top| top.fields.get("route").is_none()) {
+    if !tops.iter().any(|top| top.has("route")) {
         let help = "add `[[route]]` with `upstream = \"name\"`; without a path it takes every request";
         findings.error(main.fields.place, "there is no route", help);
     }
