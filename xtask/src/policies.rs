@@ -9,7 +9,14 @@ use std::{env, fs, io};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Every built-in policy: its crate, and its file in `policies/dist`.
-const BUILT_IN: &[&str] = &["round_robin"];
+const BUILT_IN: &[&str] = &[
+    "fair",
+    "hash",
+    "ip_hash",
+    "least_conn",
+    "random",
+    "round_robin",
+];
 
 /// Arguments of `cargo xtask policies`.
 #[derive(clap::Args)]

@@ -44,6 +44,7 @@ mod options;
 mod policy;
 mod random;
 pub mod request;
+mod slots;
 mod smooth;
 pub mod stats;
 #[cfg(not(target_arch = "wasm32"))]
@@ -55,4 +56,5 @@ pub use crc::{CRC32_START, crc32, crc32_update};
 pub use options::NoOptions;
 pub use policy::{Explain, Feedback, Policy, State, Timer};
 pub use random::Random;
+pub use slots::Slots;
 pub use smooth::Smooth;
