@@ -78,18 +78,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let bench = Bench::new(arguments)?;
     println!("{}", bench.describe());
     let all = Scenario::value_variants();
-    let only = if arguments.only.is_empty() {
-        all
-    } else {
-        &arguments.only
-    };
+    let only = if arguments.only.is_empty() { all } else { &arguments.only };
     let mut columns = Vec::new();
     for &scenario in only {
         columns.extend(bench.scenario(scenario)?);
     }
-    let text = table::write(&columns)
-        .map_err(std::io::Error::other)
-        .doing("write the table")?;
+    let text = table::write(&columns).map_err(std::io::Error::other).doing("write the table")?;
     print!("{text}");
     Ok(())
 }
@@ -118,41 +112,23 @@ impl Bench {
         let mut proxies = vec![(Proxy::Nginx, nginx.clone()), (Proxy::Haproxy, haproxy)];
         match gateway(arguments.gateway.as_deref()) {
             Ok(path) => proxies.push((Proxy::Pointsman, path)),
-            Err(path) => eprintln!(
-                "no gateway at {}, measuring the others (cargo build --release)",
-                path.display()
-            ),
+            Err(path) => {
+                eprintln!("no gateway at {}, measuring the others (cargo build --release)", path.display())
+            }
         }
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted))
-                .doing("watch for signals")?;
+            signal_hook::flag::register(signal, Arc::clone(&interrupted)).doing("watch for signals")?;
         }
         let wrk = proxy::find("wrk")?;
-        Ok(Self {
-            rounds: arguments.rounds,
-            seconds: arguments.seconds,
-            nginx,
-            wrk,
-            proxies,
-            interrupted,
-        })
+        Ok(Self { rounds: arguments.rounds, seconds: arguments.seconds, nginx, wrk, proxies, interrupted })
     }
 
     /// Versions and machine.
     fn describe(&self) -> String {
-        let mut text = format!(
-            "{}; {} rounds of {} s\n\n",
-            machine::describe(),
-            self.rounds,
-            self.seconds
-        );
+        let mut text = format!("{}; {} rounds of {} s\n\n", machine::describe(), self.rounds, self.seconds);
         for (proxy, path) in &self.proxies {
-            let flag = if *proxy == Proxy::Pointsman {
-                "--version"
-            } else {
-                "-v"
-            };
+            let flag = if *proxy == Proxy::Pointsman { "--version" } else { "-v" };
             text += &format!("- {}\n", machine::version(path, flag));
         }
         text + &format!("- {}\n", machine::version(&self.wrk, "-v"))
@@ -163,21 +139,12 @@ impl Bench {
         let folder = folder()?;
         let (_backend, backends) = self.backend(folder.path())?;
         load::prepare(scenario, folder.path())?;
-        let place = Place {
-            folder: folder.path(),
-            backends,
-            logs: scenario.logs(),
-        };
+        let place = Place { folder: folder.path(), backends, logs: scenario.logs() };
         let mut contestants = Vec::new();
         for (proxy, program) in &self.proxies {
             let port = free_port()?;
             let process = proxy.start(program, place, port)?;
-            contestants.push(Contestant {
-                proxy: *proxy,
-                process,
-                port,
-                rounds: Vec::new(),
-            });
+            contestants.push(Contestant { proxy: *proxy, process, port, rounds: Vec::new() });
         }
         for contestant in &contestants {
             self.measure(contestant, scenario, folder.path(), 1)?; // warms up, and shows whether it works at all
@@ -188,21 +155,12 @@ impl Bench {
                 let seen = self.measure(contestant, scenario, folder.path(), self.seconds)?;
                 contestant.rounds.push(seen);
             }
-            eprintln!(
-                "{scenario}, round {} of {}: {}",
-                round + 1,
-                self.rounds,
-                latest(&contestants)
-            );
+            eprintln!("{scenario}, round {} of {}: {}", round + 1, self.rounds, latest(&contestants));
         }
         contestants.sort_by_key(|contestant| contestant.proxy as u8);
         Ok(contestants
             .into_iter()
-            .map(|Contestant { proxy, rounds, .. }| Column {
-                scenario,
-                proxy,
-                rounds,
-            })
+            .map(|Contestant { proxy, rounds, .. }| Column { scenario, proxy, rounds })
             .collect())
     }
 
@@ -210,24 +168,16 @@ impl Bench {
     fn backend(&self, folder: &Path) -> Result<(Process, [u16; 2]), Error> {
         for scenario in [Scenario::Answers64K, Scenario::Answers1M] {
             let file = folder.join(scenario.path().trim_start_matches('/'));
-            fs::write(&file, vec![b'x'; scenario.answer()])
-                .doing(format!("write {}", file.display()))?;
+            fs::write(&file, vec![b'x'; scenario.answer()]).doing(format!("write {}", file.display()))?;
         }
         let ports = [free_port()?, free_port()?];
         let [a, b] = ports.map(|port| port.to_string());
         let small = "x".repeat(Scenario::Small.answer());
-        let known = [
-            ("backend_a", &*a),
-            ("backend_b", &b),
-            ("small", &small),
-            ("folder", &folder.to_string_lossy()),
-        ];
+        let known =
+            [("backend_a", &*a), ("backend_b", &b), ("small", &small), ("folder", &folder.to_string_lossy())];
         let file = folder.join("backend.conf");
-        fs::write(
-            &file,
-            fill(include_str!("bench/configs/backend.conf"), &known),
-        )
-        .doing("write backend.conf")?;
+        fs::write(&file, fill(include_str!("bench/configs/backend.conf"), &known))
+            .doing("write backend.conf")?;
         let mut command = proxy::pinned(&self.nginx, Cores::Rest);
         proxy::nginx(&mut command, folder, &file);
         Ok((Process::start("backend", command, folder, ports[1])?, ports))
@@ -255,30 +205,19 @@ impl Bench {
             return Err(wrong(String::from("no request was answered")));
         }
         if seen.errors as f64 > seen.requests / 100.0 {
-            return Err(wrong(format!(
-                "{} of {} requests failed",
-                seen.errors, seen.requests
-            )));
+            return Err(wrong(format!("{} of {} requests failed", seen.errors, seen.requests)));
         }
         if seen.bytes / seen.requests < scenario.answer() as f64 {
-            return Err(wrong(format!(
-                "answers have {:.0} bytes on average",
-                seen.bytes / seen.requests
-            )));
+            return Err(wrong(format!("answers have {:.0} bytes on average", seen.bytes / seen.requests)));
         }
         let each = |seconds: f64| seconds * 1e6 / seen.requests;
-        Ok(Round {
-            user: each(after.user - before.user),
-            system: each(after.system - before.system),
-            seen,
-        })
+        Ok(Round { user: each(after.user - before.user), system: each(after.system - before.system), seen })
     }
 }
 
 /// `Err` with the path where none is.
 fn gateway(asked: Option<&Path>) -> Result<PathBuf, PathBuf> {
-    let target =
-        || PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let target = || PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let path = asked.map_or_else(|| target().join("release/pointsman"), Path::to_path_buf);
     // Programs are started in another folder, so the path must not depend on this one.
     path.canonicalize().map_err(|_| path)
@@ -302,11 +241,7 @@ fn free_port() -> Result<u16, Error> {
 fn latest(contestants: &[Contestant]) -> String {
     let mut all: Vec<String> = contestants
         .iter()
-        .filter_map(|of| {
-            of.rounds
-                .last()
-                .map(|round| format!("{} {:.1} µs", of.proxy, round.cpu()))
-        })
+        .filter_map(|of| of.rounds.last().map(|round| format!("{} {:.1} µs", of.proxy, round.cpu())))
         .collect();
     all.sort();
     all.join(", ")
@@ -316,7 +251,5 @@ fn latest(contestants: &[Contestant]) -> String {
 fn fill(template: &str, known: &[(&str, &str)]) -> String {
     known
         .iter()
-        .fold(template.to_owned(), |text, (name, value)| {
-            text.replace(&format!("{{{{{name}}}}}"), value)
-        })
+        .fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }
