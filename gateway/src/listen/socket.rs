@@ -81,11 +81,7 @@ impl Bound {
 fn bind_tcp(mut address: SocketAddr, backlog: i32, workers: usize) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::with_capacity(workers);
     for _ in 0..workers {
-        let socket = Socket2::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let socket = Socket2::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
         if address.is_ipv6() {
@@ -105,10 +101,7 @@ fn bind_tcp(mut address: SocketAddr, backlog: i32, workers: usize) -> io::Result
 
 fn bind_unix(path: &PathBuf) -> io::Result<StdUnixListener> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "another process listens on this socket",
-        ));
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens on this socket"));
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -128,6 +121,17 @@ pub enum Socket {
     Unix(UnixListener),
 }
 
+impl Socket {
+    /// The address that it is bound to; none for a unix socket.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,14 +139,8 @@ mod tests {
     #[test]
     fn workers_share_a_port_that_the_system_chose() {
         let bound = Bound::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 8, 3).unwrap();
-        let ports: Vec<_> = bound
-            .iter()
-            .map(|one| one.address().unwrap().port())
-            .collect();
-        assert!(
-            ports[0] != 0 && ports.iter().all(|port| *port == ports[0]),
-            "{ports:?}"
-        );
+        let ports: Vec<_> = bound.iter().map(|one| one.address().unwrap().port()).collect();
+        assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
     }
 
     #[test]
@@ -152,9 +150,6 @@ mod tests {
         drop(Bound::bind(&address, 8, 1).unwrap());
         let living = Bound::bind(&address, 8, 2).unwrap();
         assert_eq!(living.len(), 2);
-        assert_eq!(
-            Bound::bind(&address, 8, 1).unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(Bound::bind(&address, 8, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

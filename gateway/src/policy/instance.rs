@@ -98,15 +98,8 @@ impl Policy {
         };
         let budget = ticks(birth.limits.pick);
         let policy = Arc::clone(self);
-        let mut instance = Instance {
-            store,
-            guest,
-            limits: birth.limits,
-            budget,
-            period: None,
-            spent: false,
-            policy,
-        };
+        let mut instance =
+            Instance { store, guest, limits: birth.limits, budget, period: None, spent: false, policy };
         instance.initialise(&birth)?;
         instance.store.data_mut().being_born = false;
         Ok(instance)
@@ -143,46 +136,20 @@ impl Guest {
         let instance = pre.instantiate(&mut *store)?;
         Ok(Self {
             policy: exports.policy.load(&mut *store, &instance)?,
-            feedback: exports
-                .feedback
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            timer: exports
-                .timer
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            state: exports
-                .state
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            explain: exports
-                .explain
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
+            feedback: exports.feedback.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            timer: exports.timer.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            state: exports.state.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            explain: exports.explain.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
         })
     }
 }
 
 impl Instance {
     fn initialise(&mut self, birth: &Birth<'_>) -> Result<(), BirthError> {
-        let backends: Vec<_> = birth
-            .candidates
-            .backends
-            .iter()
-            .map(|backend| described(backend))
-            .collect();
+        let backends: Vec<_> = birth.candidates.backends.iter().map(|backend| described(backend)).collect();
         let seed = birth.seed & LARGEST_U64;
-        let answer = self
-            .guest
-            .policy
-            .call_init(&mut self.store, birth.options, &backends, seed);
-        self.checked(answer)
-            .map_err(BirthError::Fault)?
-            .map_err(BirthError::Refused)?;
+        let answer = self.guest.policy.call_init(&mut self.store, birth.options, &backends, seed);
+        self.checked(answer).map_err(BirthError::Fault)?.map_err(BirthError::Refused)?;
         if let Some(timer) = &self.guest.timer {
             let answer = timer.call_period(&mut self.store);
             let millis = self.checked(answer).map_err(BirthError::Fault)?;
@@ -245,9 +212,7 @@ impl Instance {
         self.begin(ask.now)?;
         self.lend(facts);
         let explain = self.guest.explain.as_ref();
-        let answer = explain
-            .map(|explain| explain.call_explain(&mut self.store, request(ask)))
-            .transpose();
+        let answer = explain.map(|explain| explain.call_explain(&mut self.store, request(ask))).transpose();
         self.take_back(facts);
         self.checked(answer)
     }
@@ -298,9 +263,7 @@ impl Instance {
         }
         self.begin(now)?;
         let timer = self.guest.timer.as_ref();
-        let answer = timer.map_or(Ok(()), |timer| {
-            timer.call_tick(&mut self.store, now.min(LARGEST_U64))
-        });
+        let answer = timer.map_or(Ok(()), |timer| timer.call_tick(&mut self.store, now.min(LARGEST_U64)));
         self.checked(answer)
     }
 
@@ -315,9 +278,7 @@ impl Instance {
         let now = self.store.data().now;
         self.begin(now)?;
         let state = self.guest.state.as_ref();
-        let answer = state
-            .map(|state| state.call_save(&mut self.store))
-            .transpose();
+        let answer = state.map(|state| state.call_save(&mut self.store)).transpose();
         self.checked(answer)
     }
 
@@ -366,9 +327,7 @@ impl Instance {
 
     fn judged(&mut self, choice: types::Choice) -> Result<Choice, Fault> {
         let fault = match choice {
-            types::Choice::Backend(index)
-                if (index as usize) < self.candidates().backends.len() =>
-            {
+            types::Choice::Backend(index) if (index as usize) < self.candidates().backends.len() => {
                 return Ok(Choice::Backend(index));
             }
             types::Choice::Abstain => return Ok(Choice::Abstain),

@@ -13,6 +13,7 @@
 //! | `trial` | trying a policy before it serves |
 
 mod bindings;
+mod builtin;
 mod component;
 mod engine;
 mod error;
@@ -34,6 +35,7 @@ mod trial;
 mod view;
 mod wasi;
 
+pub use builtin::{BUILTINS, Builtin, builtin};
 pub use component::Policy;
 pub use engine::Engine;
 pub use error::LoadError;

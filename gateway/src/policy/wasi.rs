@@ -47,43 +47,31 @@ pub(super) fn refused(import: &str) -> LoadError {
     } else {
         "a policy may import `stats`, `request-info`, `upstream` and `log` of `pointsman:policy@0.1.0`, and nothing else"
     };
-    LoadError::RefusedImport {
-        import: import.to_owned(),
-        advice,
-    }
+    LoadError::RefusedImport { import: import.to_owned(), advice }
 }
 
 /// Defines whatever of WASI the component imports: the stubs below, and traps for the rest.
 pub(super) fn stub(linker: &mut Linker<View>, component: &Component) -> Result<()> {
     for (name, _) in component.component_type().imports(component.engine()) {
-        let Some((interface, _)) = name
-            .strip_prefix("wasi:")
-            .and_then(|name| name.split_once('@'))
-        else {
+        let Some((interface, _)) = name.strip_prefix("wasi:").and_then(|name| name.split_once('@')) else {
             continue;
         };
         let mut instance = linker.instance(name)?;
         match interface {
             "cli/environment" => environment(&mut instance)?,
             "cli/exit" => exit(&mut instance)?,
-            "cli/stdin" => {
-                instance.func_wrap("get-stdin", |_, ()| Ok((Resource::<Input>::new_own(0),)))?
+            "cli/stdin" => instance.func_wrap("get-stdin", |_, ()| Ok((Resource::<Input>::new_own(0),)))?,
+            "cli/stdout" => {
+                instance.func_wrap("get-stdout", |_, ()| Ok((Resource::<Output>::new_own(STDOUT),)))?
             }
-            "cli/stdout" => instance.func_wrap("get-stdout", |_, ()| {
-                Ok((Resource::<Output>::new_own(STDOUT),))
-            })?,
-            "cli/stderr" => instance.func_wrap("get-stderr", |_, ()| {
-                Ok((Resource::<Output>::new_own(STDERR),))
-            })?,
+            "cli/stderr" => {
+                instance.func_wrap("get-stderr", |_, ()| Ok((Resource::<Output>::new_own(STDERR),)))?
+            }
             "cli/terminal-input" => resource::<TerminalIn>(&mut instance, "terminal-input")?,
             "cli/terminal-output" => resource::<TerminalOut>(&mut instance, "terminal-output")?,
             "cli/terminal-stdin" => no_terminal::<TerminalIn>(&mut instance, "get-terminal-stdin")?,
-            "cli/terminal-stdout" => {
-                no_terminal::<TerminalOut>(&mut instance, "get-terminal-stdout")?
-            }
-            "cli/terminal-stderr" => {
-                no_terminal::<TerminalOut>(&mut instance, "get-terminal-stderr")?
-            }
+            "cli/terminal-stdout" => no_terminal::<TerminalOut>(&mut instance, "get-terminal-stdout")?,
+            "cli/terminal-stderr" => no_terminal::<TerminalOut>(&mut instance, "get-terminal-stderr")?,
             "io/error" => resource::<Failure>(&mut instance, "error")?,
             "io/streams" => streams(&mut instance)?,
             "clocks/monotonic-clock" => {
@@ -91,30 +79,19 @@ pub(super) fn stub(linker: &mut Linker<View>, component: &Component) -> Result<(
                 instance.func_wrap("resolution", |_, ()| Ok((STANDSTILL,)))?;
             }
             "clocks/wall-clock" => {
-                instance.func_wrap("now", |_, ()| {
-                    Ok((Datetime {
-                        seconds: STANDSTILL,
-                        nanoseconds: 0,
-                    },))
-                })?;
+                instance.func_wrap("now", |_, ()| Ok((Datetime { seconds: STANDSTILL, nanoseconds: 0 },)))?;
                 instance.func_wrap("resolution", |_, ()| {
-                    Ok((Datetime {
-                        seconds: STANDSTILL,
-                        nanoseconds: 0,
-                    },))
+                    Ok((Datetime { seconds: STANDSTILL, nanoseconds: 0 },))
                 })?;
             }
             "random/random" => random(&mut instance, "get-random-bytes", "get-random-u64")?,
-            "random/insecure" => random(
-                &mut instance,
-                "get-insecure-random-bytes",
-                "get-insecure-random-u64",
-            )?,
+            "random/insecure" => {
+                random(&mut instance, "get-insecure-random-bytes", "get-insecure-random-u64")?
+            }
             "random/insecure-seed" => insecure_seed(&mut instance)?,
             "filesystem/types" => resource::<Descriptor>(&mut instance, "descriptor")?,
-            "filesystem/preopens" => instance.func_wrap("get-directories", |_, ()| {
-                Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
-            })?,
+            "filesystem/preopens" => instance
+                .func_wrap("get-directories", |_, ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?,
             _ => {}
         }
     }
@@ -158,9 +135,7 @@ fn no_terminal<R: 'static>(instance: &mut LinkerInstance<'_, View>, name: &str) 
 }
 
 fn environment(instance: &mut LinkerInstance<'_, View>) -> Result<()> {
-    instance.func_wrap("get-environment", |_, ()| {
-        Ok((Vec::<(String, String)>::new(),))
-    })?;
+    instance.func_wrap("get-environment", |_, ()| Ok((Vec::<(String, String)>::new(),)))?;
     instance.func_wrap("get-arguments", |_, ()| Ok((Vec::<String>::new(),)))?;
     instance.func_wrap("initial-cwd", |_, ()| Ok((None::<String>,)))
 }
@@ -174,50 +149,30 @@ fn exit(instance: &mut LinkerInstance<'_, View>) -> Result<()> {
 fn streams(instance: &mut LinkerInstance<'_, View>) -> Result<()> {
     resource::<Input>(instance, "input-stream")?;
     resource::<Output>(instance, "output-stream")?;
-    for read in [
-        "[method]input-stream.read",
-        "[method]input-stream.blocking-read",
-    ] {
-        instance.func_wrap(read, |_, _: (Resource<Input>, u64)| {
-            Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
-        })?;
+    for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        instance
+            .func_wrap(read, |_, _: (Resource<Input>, u64)| Ok((Err::<Vec<u8>, _>(StreamError::Closed),)))?;
     }
-    instance.func_wrap(
-        "[method]output-stream.check-write",
-        |_, _: (Resource<Output>,)| Ok((Ok::<_, StreamError>(MOST_BYTES),)),
-    )?;
-    for write in [
-        "[method]output-stream.write",
-        "[method]output-stream.blocking-write-and-flush",
-    ] {
+    instance.func_wrap("[method]output-stream.check-write", |_, _: (Resource<Output>,)| {
+        Ok((Ok::<_, StreamError>(MOST_BYTES),))
+    })?;
+    for write in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
         instance.func_wrap(write, |caller, (to, text): (Resource<Output>, Vec<u8>)| {
             print(caller, to.rep(), &text);
             Ok((Ok::<_, StreamError>(()),))
         })?;
     }
-    for flush in [
-        "[method]output-stream.flush",
-        "[method]output-stream.blocking-flush",
-    ] {
-        instance.func_wrap(flush, |_, _: (Resource<Output>,)| {
-            Ok((Ok::<_, StreamError>(()),))
-        })?;
+    for flush in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        instance.func_wrap(flush, |_, _: (Resource<Output>,)| Ok((Ok::<_, StreamError>(()),)))?;
     }
     Ok(())
 }
 
 /// What a guest prints goes to the log; on `stderr` lie the words of its panics.
 fn print(mut caller: Caller<'_>, to: u32, text: &[u8]) {
-    let level = if to == STDERR {
-        Level::Warn
-    } else {
-        Level::Info
-    };
+    let level = if to == STDERR { Level::Warn } else { Level::Info };
     let View { journal, now, .. } = caller.data_mut();
-    for line in String::from_utf8_lossy(text)
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-    {
+    for line in String::from_utf8_lossy(text).lines().filter(|line| !line.trim().is_empty()) {
         journal.write(level, line, *now);
     }
 }
@@ -236,9 +191,7 @@ fn random(instance: &mut LinkerInstance<'_, View>, bytes: &str, number: &str) ->
         bytes.truncate(length as usize);
         Ok((bytes,))
     })?;
-    instance.func_wrap(number, |mut caller: Caller<'_>, ()| {
-        Ok((caller.data_mut().roll(),))
-    })
+    instance.func_wrap(number, |mut caller: Caller<'_>, ()| Ok((caller.data_mut().roll(),)))
 }
 
 fn insecure_seed(instance: &mut LinkerInstance<'_, View>) -> Result<()> {

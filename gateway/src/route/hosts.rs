@@ -38,11 +38,7 @@ pub struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self {
-            exact: HashMap::new(),
-            below: Vec::new(),
-            any: Paths::default(),
-        }
+        Self { exact: HashMap::new(), below: Vec::new(), any: Paths::default() }
     }
 }
 
@@ -57,17 +53,11 @@ impl<T> Table<T> {
             HostPattern::Any => &mut self.any,
             HostPattern::Exact(name) => self.exact.entry(name).or_default(),
             HostPattern::Below(suffix) => {
-                let place = self
-                    .below
-                    .iter()
-                    .position(|(other, _)| *other == suffix)
-                    .unwrap_or_else(|| {
-                        let place = self
-                            .below
-                            .partition_point(|(other, _)| other.len() >= suffix.len());
-                        self.below.insert(place, (suffix, Paths::default()));
-                        place
-                    });
+                let place = self.below.iter().position(|(other, _)| *other == suffix).unwrap_or_else(|| {
+                    let place = self.below.partition_point(|(other, _)| other.len() >= suffix.len());
+                    self.below.insert(place, (suffix, Paths::default()));
+                    place
+                });
                 &mut self.below[place].1
             }
         }
@@ -85,10 +75,8 @@ impl<T> Table<T> {
         {
             return paths;
         }
-        let below = self
-            .below
-            .iter()
-            .find(|(suffix, _)| host.len() > suffix.len() && host.ends_with(&**suffix));
+        let below =
+            self.below.iter().find(|(suffix, _)| host.len() > suffix.len() && host.ends_with(&**suffix));
         below.map_or(&self.any, |(_, paths)| paths)
     }
 }
@@ -100,11 +88,7 @@ mod tests {
     fn table(routes: &[(&str, &str)]) -> Table<String> {
         let mut table = Table::default();
         for (host, path) in routes {
-            let pattern = if *host == "any" {
-                HostPattern::Any
-            } else {
-                host.parse().unwrap()
-            };
+            let pattern = if *host == "any" { HostPattern::Any } else { host.parse().unwrap() };
             table.insert(pattern, path.parse().unwrap(), format!("{host}{path}"));
         }
         table
@@ -112,12 +96,7 @@ mod tests {
 
     #[test]
     fn exact_before_wildcard_before_any() {
-        let table = table(&[
-            ("any", "/"),
-            ("*.example", "/"),
-            ("*.b.example", "/"),
-            ("a.example", "/"),
-        ]);
+        let table = table(&[("any", "/"), ("*.example", "/"), ("*.b.example", "/"), ("a.example", "/")]);
         let find = |host| table.find(host, "/").unwrap().as_str();
         assert_eq!(find("a.example"), "a.example/");
         assert_eq!(find("x.example"), "*.example/");

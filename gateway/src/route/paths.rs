@@ -31,10 +31,7 @@ pub struct Paths<T> {
 
 impl<T> Default for Paths<T> {
     fn default() -> Self {
-        Self {
-            exact: HashMap::new(),
-            prefixes: Vec::new(),
-        }
+        Self { exact: HashMap::new(), prefixes: Vec::new() }
     }
 }
 
@@ -46,9 +43,7 @@ impl<T> Paths<T> {
                 self.exact.entry(path).or_insert(route);
             }
             PathPattern::Prefix(prefix) => {
-                let place = self
-                    .prefixes
-                    .partition_point(|(other, _)| other.len() >= prefix.len());
+                let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
                 self.prefixes.insert(place, (prefix, route));
             }
         }
@@ -62,10 +57,7 @@ impl<T> Paths<T> {
         {
             return Some(route);
         }
-        self.prefixes
-            .iter()
-            .find(|(prefix, _)| path.starts_with(&**prefix))
-            .map(|(_, route)| route)
+        self.prefixes.iter().find(|(prefix, _)| path.starts_with(&**prefix)).map(|(_, route)| route)
     }
 }
 
@@ -88,11 +80,7 @@ mod tests {
         for order in [["/", "/api", "/api/v2"], ["/api/v2", "/", "/api"]] {
             let paths = paths(&order);
             assert_eq!(paths.find("/api/v2/x"), Some(&"/api/v2"));
-            assert_eq!(
-                paths.find("/apiary"),
-                Some(&"/api"),
-                "byte by byte, as nginx does"
-            );
+            assert_eq!(paths.find("/apiary"), Some(&"/api"), "byte by byte, as nginx does");
             assert_eq!(paths.find("/other"), Some(&"/"));
         }
     }

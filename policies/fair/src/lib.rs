@@ -24,9 +24,7 @@ fn penalty(failures: u32) -> f64 {
 
 /// The first of those that wait least.
 fn least(waits: impl Iterator<Item = (usize, f64)>) -> Option<usize> {
-    waits
-        .reduce(|best, other| if other.1 < best.1 { other } else { best })
-        .map(|(index, _)| index)
+    waits.reduce(|best, other| if other.1 < best.1 { other } else { best }).map(|(index, _)| index)
 }
 
 struct Fair {
@@ -45,25 +43,17 @@ impl Fair {
         let (latency, in_flight) = (stats::latency(), stats::in_flight());
         let wait = |index: usize| {
             let measured = (*latency.get(index)?, *in_flight.get(index)?);
-            Some((
-                index,
-                wait(measured.0, measured.1, *self.weights.get(index)?),
-            ))
+            Some((index, wait(measured.0, measured.1, *self.weights.get(index)?)))
         };
         let untried = |index: &usize| tried.is_empty() || !tried.contains(&(*index as u32));
-        let around = || {
-            (self.begin..self.weights.len())
-                .chain(0..self.begin)
-                .filter(untried)
-        };
+        let around = || (self.begin..self.weights.len()).chain(0..self.begin).filter(untried);
         let best = least(around().filter_map(wait))?;
         if stats::failures_of(best as u32) == 0 {
             return Some(best);
         }
         let failures = stats::failures();
         let failures_of = |index: usize| failures.get(index).copied().unwrap_or(0);
-        let with_penalty =
-            |(index, wait): (usize, f64)| (index, wait * penalty(failures_of(index)));
+        let with_penalty = |(index, wait): (usize, f64)| (index, wait * penalty(failures_of(index)));
         least(around().filter_map(wait).map(with_penalty))
     }
 }
@@ -73,14 +63,8 @@ impl Policy for Fair {
 
     fn new(_: NoOptions, backends: Vec<Backend>, seed: u64) -> Result<Self, String> {
         let begin = seed % backends.len().max(1) as u64;
-        let weights = backends
-            .iter()
-            .map(|backend| f64::from(backend.weight))
-            .collect();
-        Ok(Self {
-            weights,
-            begin: begin as usize,
-        })
+        let weights = backends.iter().map(|backend| f64::from(backend.weight)).collect();
+        Ok(Self { weights, begin: begin as usize })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -103,10 +87,7 @@ mod tests {
 
     /// A policy whose scan begins at candidate 0.
     fn born(weights: &[u32]) -> Fair {
-        Fair {
-            begin: 0,
-            ..policy("{}", backends(weights)).expect("no options")
-        }
+        Fair { begin: 0, ..policy("{}", backends(weights)).expect("no options") }
     }
 
     fn measured(latency: &[u32], in_flight: &[u32], failures: &[u32]) {
@@ -134,21 +115,11 @@ mod tests {
             // All fail: the least bad.
             (&[1, 1, 1], &[100, 100, 100], &[0, 0, 0], &[3, 2, 1], 2),
             // The largest numbers there can be.
-            (
-                &[1, 65535],
-                &[BUSY, BUSY],
-                &[BUSY, BUSY],
-                &[1_000_000, 1_000_000],
-                1,
-            ),
+            (&[1, 65535], &[BUSY, BUSY], &[BUSY, BUSY], &[1_000_000, 1_000_000], 1),
         ] {
             measured(latency, in_flight, failures);
             let choice = born(weights).pick(&request(0));
-            assert_eq!(
-                choice,
-                Choice::Backend(expected),
-                "{latency:?} {in_flight:?} {failures:?}"
-            );
+            assert_eq!(choice, Choice::Backend(expected), "{latency:?} {in_flight:?} {failures:?}");
         }
     }
 
@@ -175,9 +146,7 @@ mod tests {
         for _ in 0..20_000 {
             // Few different values, so that ties are many.
             let mut column = |values: &[u32]| -> Vec<u32> {
-                (0..6)
-                    .map(|_| values[random.below(values.len() as u64) as usize])
-                    .collect()
+                (0..6).map(|_| values[random.below(values.len() as u64) as usize]).collect()
             };
             let weights = column(&[1, 2, 3]);
             let (latency, in_flight) = (column(&[100, 200, 2_100]), column(&[0, 1, 2]));
@@ -185,19 +154,11 @@ mod tests {
             let begin = column(&[0, 1, 2, 3, 4, 5, 6])[0] as usize;
             measured(&latency, &in_flight, &failures);
 
-            let score = |i: usize| {
-                wait(latency[i], in_flight[i], f64::from(weights[i])) * penalty(failures[i])
-            };
+            let score =
+                |i: usize| wait(latency[i], in_flight[i], f64::from(weights[i])) * penalty(failures[i]);
             let around = (begin..6).chain(0..begin);
             let expected = around.min_by(|a, b| score(*a).total_cmp(&score(*b)));
-            assert_eq!(
-                Fair {
-                    begin,
-                    ..born(&weights)
-                }
-                .choose(&[]),
-                expected
-            );
+            assert_eq!(Fair { begin, ..born(&weights) }.choose(&[]), expected);
         }
     }
 }

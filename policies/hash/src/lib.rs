@@ -55,11 +55,7 @@ impl Policy for Hash {
     fn new(options: Options, _: Vec<Backend>, _seed: u64) -> Result<Self, String> {
         let members = upstream::members();
         let consistent = options.consistent;
-        Ok(if consistent {
-            Self::Consistent(Ring::new(&members))
-        } else {
-            Self::Plain(Slots::new(&members))
-        })
+        Ok(if consistent { Self::Consistent(Ring::new(&members)) } else { Self::Plain(Slots::new(&members)) })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -76,9 +72,7 @@ export!(Hash);
 
 #[cfg(test)]
 mod tests {
-    use pointsman_policy::testing::{
-        backends, gateway, members, numbers, policy, request, retry, rows,
-    };
+    use pointsman_policy::testing::{backends, gateway, members, numbers, policy, request, retry, rows};
     use pointsman_policy::{Choice, Policy};
 
     use super::Hash;
@@ -114,17 +108,11 @@ mod tests {
     #[test]
     fn only_the_keys_of_one_that_is_down_move() {
         for options in [PLAIN, CONSISTENT] {
-            let (mut all, mut down) = (
-                born(options, &[3, 1, 2], &[]),
-                born(options, &[3, 1, 2], &[2]),
-            );
+            let (mut all, mut down) = (born(options, &[3, 1, 2], &[]), born(options, &[3, 1, 2], &[2]));
             for number in 0..500 {
                 key(&format!("/item/{number}"));
                 let (before, after) = (all.pick(&request(0)), down.pick(&request(0)));
-                assert!(
-                    before == Choice::Backend(2) || after == before,
-                    "{options} {number}"
-                );
+                assert!(before == Choice::Backend(2) || after == before, "{options} {number}");
                 assert_ne!(after, Choice::Backend(2), "{options} {number}");
             }
         }
@@ -134,10 +122,7 @@ mod tests {
     fn without_a_key_the_gateway_decides() {
         key("");
         assert_eq!(born(PLAIN, &[1, 1], &[]).pick(&request(0)), Choice::Abstain);
-        assert_eq!(
-            born(CONSISTENT, &[1, 1], &[]).pick(&request(0)),
-            Choice::Abstain
-        );
+        assert_eq!(born(CONSISTENT, &[1, 1], &[]).pick(&request(0)), Choice::Abstain);
     }
 
     #[test]
@@ -163,20 +148,12 @@ mod tests {
         for row in rows(csv) {
             key(row[0]);
             for (policy, expected) in policies.iter_mut().zip(&row[1..5]) {
-                assert_eq!(
-                    policy.pick(&request(0)),
-                    Choice::Backend(numbers(expected)[0]),
-                    "{row:?}"
-                );
+                assert_eq!(policy.pick(&request(0)), Choice::Backend(numbers(expected)[0]), "{row:?}");
             }
             // Candidates are numbered without the one that is down.
             let server = numbers(row[5])[0];
             let candidate = if server > 2 { server - 1 } else { server };
-            assert_eq!(
-                without_2.pick(&request(0)),
-                Choice::Backend(candidate),
-                "{row:?}"
-            );
+            assert_eq!(without_2.pick(&request(0)), Choice::Backend(candidate), "{row:?}");
         }
     }
 }

@@ -33,45 +33,25 @@ impl Ring {
         let first = |top: u64| points.partition_point(|point| *point >> (64 - bits) < top) as u32;
         let index = (0..1 << bits).map(first).collect();
         let candidates = members.iter().map(|member| member.candidate).collect();
-        Self {
-            points,
-            index,
-            shift: 32 - bits,
-            candidates,
-        }
+        Self { points, index, shift: 32 - bits, candidates }
     }
 
     /// The owner of the first point at or after `hash` that is fit and was not tried. After 20
     /// steps the gateway's round robin decides, as in nginx.
     pub(crate) fn pick(&self, hash: u32, tried: &[u32]) -> Choice {
-        let near = self
-            .index
-            .get((hash >> self.shift) as usize)
-            .map_or(0, |near| *near as usize);
+        let near = self.index.get((hash >> self.shift) as usize).map_or(0, |near| *near as usize);
         let ahead = self.points.get(near..).unwrap_or(&[]).iter();
         let at_or_after = ahead.skip_while(|point| *point >> 32 < u64::from(hash));
-        let owner = |point: &u64| {
-            self.candidates
-                .get(*point as u32 as usize)
-                .copied()
-                .flatten()
-        };
-        let walk = at_or_after
-            .chain(&self.points)
-            .take(1 + STEPS_MAX)
-            .filter_map(owner);
-        let fit = walk
-            .into_iter()
-            .find(|candidate| !tried.contains(candidate));
+        let owner = |point: &u64| self.candidates.get(*point as u32 as usize).copied().flatten();
+        let walk = at_or_after.chain(&self.points).take(1 + STEPS_MAX).filter_map(owner);
+        let fit = walk.into_iter().find(|candidate| !tried.contains(candidate));
         fit.map_or(Choice::Abstain, Choice::Backend)
     }
 }
 
 /// The points of all members, in no order.
 fn points(members: &[Member]) -> Vec<u64> {
-    let weights = members
-        .iter()
-        .map(|member| u64::from(member.backend.weight));
+    let weights = members.iter().map(|member| u64::from(member.backend.weight));
     let wanted = POINTS * weights.sum::<u64>();
     if wanted > POINTS_MAX {
         log::warn(&format!(
@@ -83,15 +63,9 @@ fn points(members: &[Member]) -> Vec<u64> {
     let mut points = Vec::with_capacity(wanted.min(POINTS_MAX) as usize);
     for (index, member) in (0..).zip(members) {
         let mine = POINTS * u64::from(member.backend.weight);
-        let count = if wanted > POINTS_MAX {
-            (mine * POINTS_MAX / wanted).max(1)
-        } else {
-            mine
-        };
+        let count = if wanted > POINTS_MAX { (mine * POINTS_MAX / wanted).max(1) } else { mine };
         points.extend(
-            walk(&member.backend.name)
-                .take(count as usize)
-                .map(|hash| u64::from(hash) << 32 | index),
+            walk(&member.backend.name).take(count as usize).map(|hash| u64::from(hash) << 32 | index),
         );
     }
     points
@@ -112,16 +86,12 @@ fn walk(name: &str) -> impl Iterator<Item = u32> {
 /// A name as nginx takes it apart: `unix:` goes, the rest is a path without a port; a port is
 /// what digits follow the last colon.
 fn host_and_port(name: &str) -> (&str, &str) {
-    let is_unix = name
-        .get(..5)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:"));
+    let is_unix = name.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("unix:"));
     if is_unix {
         return (name.get(5..).unwrap_or(""), "");
     }
     let split = name.rsplit_once(':');
-    split
-        .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
-        .unwrap_or((name, ""))
+    split.filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or((name, ""))
 }
 
 #[cfg(test)]
@@ -164,11 +134,7 @@ mod tests {
             for hash in around.chain([0, u32::MAX]) {
                 let next = plain.partition_point(|point| point >> 32 < u64::from(hash));
                 let owner = plain.get(next).unwrap_or(&plain[0]);
-                assert_eq!(
-                    ring.pick(hash, &[]),
-                    Choice::Backend(*owner as u32),
-                    "{hash}"
-                );
+                assert_eq!(ring.pick(hash, &[]), Choice::Backend(*owner as u32), "{hash}");
             }
         }
     }
@@ -177,30 +143,19 @@ mod tests {
     fn one_that_goes_takes_only_its_own_keys_along() {
         let all = Ring::new(&members(&backends(&[1; 10]), &[]));
         let down = Ring::new(&members(&backends(&[1; 10]), &[9]));
-        let stayed = (0..10_000u32)
-            .map(|key| crc32(&[&key.to_le_bytes()]))
-            .all(|hash| {
-                let (before, after) = (all.pick(hash, &[]), down.pick(hash, &[]));
-                before == Choice::Backend(9) || after == before
-            });
+        let stayed = (0..10_000u32).map(|key| crc32(&[&key.to_le_bytes()])).all(|hash| {
+            let (before, after) = (all.pick(hash, &[]), down.pick(hash, &[]));
+            before == Choice::Backend(9) || after == before
+        });
         assert!(stayed);
     }
 
     #[test]
     fn weights_beyond_measure_get_fewer_points_and_a_warning() {
-        let heavy = [
-            backend("a:1", 65535),
-            backend("b:1", 65535),
-            backend("c:1", 1),
-        ];
+        let heavy = [backend("a:1", 65535), backend("b:1", 65535), backend("c:1", 1)];
         let count = points(&members(&heavy, &[])).len() as u64;
-        assert!(
-            (POINTS_MAX - 3..=POINTS_MAX + 3).contains(&count),
-            "{count}"
-        );
-        assert!(gateway(|gateway| gateway.log[0]
-            .1
-            .contains("divide the weights")));
+        assert!((POINTS_MAX - 3..=POINTS_MAX + 3).contains(&count), "{count}");
+        assert!(gateway(|gateway| gateway.log[0].1.contains("divide the weights")));
     }
 
     #[test]

@@ -13,9 +13,7 @@ const START: u64 = 89;
 
 /// One round over the bytes that count.
 fn hash(before: u64, address: &[u8]) -> u64 {
-    address
-        .iter()
-        .fold(before, |hash, byte| (hash * 113 + u64::from(*byte)) % 6271)
+    address.iter().fold(before, |hash, byte| (hash * 113 + u64::from(*byte)) % 6271)
 }
 
 /// The bytes of an address that count; for a unix socket three zeros, as in nginx.
@@ -94,10 +92,7 @@ mod tests {
         assert_eq!(order(&five, "10.1.0.1", 5), [3, 2, 0, 1, 4]);
         assert_eq!(order(&five, "10.1.0.99", 5), [3, 2, 0, 1, 4]);
         assert_eq!(five.pick_for(&[], &[]), five.pick_for(&[0, 0, 0, 7], &[]));
-        assert_eq!(
-            five.pick_for(&bytes("10.1.0.1"), &[0, 1, 2, 3, 4]),
-            Choice::Abstain
-        );
+        assert_eq!(five.pick_for(&bytes("10.1.0.1"), &[0, 1, 2, 3, 4]), Choice::Abstain);
     }
 
     #[test]

@@ -27,14 +27,9 @@ impl LeastConn {
         let loads = || in_flight.iter().copied().zip(self.weights.iter().copied());
         let fit = |index: usize| !tried.contains(&(index as u32));
         let untried = loads().enumerate().filter(|(index, _)| fit(*index));
-        let least = untried
-            .map(|(_, load)| load)
-            .reduce(|a, b| if is_less(b, a) { b } else { a })?;
+        let least = untried.map(|(_, load)| load).reduce(|a, b| if is_less(b, a) { b } else { a })?;
         let equal = |index: usize| {
-            let load = in_flight
-                .get(index)
-                .copied()
-                .zip(self.weights.get(index).copied());
+            let load = in_flight.get(index).copied().zip(self.weights.get(index).copied());
             load.is_some_and(|load| fit(index) && !is_less(least, load))
         };
         self.turns.step(equal)
@@ -46,10 +41,7 @@ impl Policy for LeastConn {
 
     fn new(_: NoOptions, backends: Vec<Backend>, _seed: u64) -> Result<Self, String> {
         let weights: Vec<u32> = backends.iter().map(|backend| backend.weight).collect();
-        Ok(Self {
-            turns: Smooth::new(weights.iter().copied()),
-            weights,
-        })
+        Ok(Self { turns: Smooth::new(weights.iter().copied()), weights })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -82,20 +74,14 @@ mod tests {
             (&[65535, 65535], &[2_147_483_647, 2_147_483_646], 1),
         ] {
             let choice = born(weights).least(in_flight, &[]);
-            assert_eq!(
-                choice,
-                Some(expected),
-                "weights {weights:?}, in flight {in_flight:?}"
-            );
+            assert_eq!(choice, Some(expected), "weights {weights:?}, in flight {in_flight:?}");
         }
     }
 
     #[test]
     fn equals_take_turns_by_weight() {
         let mut policy = born(&[5, 1, 1, 1]);
-        let turns: Vec<_> = (0..7)
-            .filter_map(|_| policy.least(&[0, 0, 0, 1], &[]))
-            .collect();
+        let turns: Vec<_> = (0..7).filter_map(|_| policy.least(&[0, 0, 0, 1], &[])).collect();
         assert_eq!(turns, [0, 0, 1, 0, 2, 0, 0]);
     }
 
@@ -116,9 +102,7 @@ mod tests {
             let mut policy = born(weights);
             gateway(|gateway| gateway.in_flight = vec![0; weights.len()]);
             for row in rows(csv).filter(|row| row[0] == set) {
-                let [_, step, operation, _, backend, after] = row[..] else {
-                    panic!("{row:?}")
-                };
+                let [_, step, operation, _, backend, after] = row[..] else { panic!("{row:?}") };
                 if operation == "open" {
                     let expected = Choice::Backend(numbers(backend)[0]);
                     assert_eq!(policy.pick(&request(0)), expected, "{set}, step {step}");

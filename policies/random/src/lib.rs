@@ -40,23 +40,16 @@ impl Line {
             *sum += u64::from(weight);
             Some(*sum)
         };
-        Self {
-            ends: weights.scan(0, end).collect(),
-        }
+        Self { ends: weights.scan(0, end).collect() }
     }
 
     fn start(&self, index: u32) -> u64 {
         let before = (index as usize).checked_sub(1);
-        before
-            .and_then(|before| self.ends.get(before))
-            .copied()
-            .unwrap_or(0)
+        before.and_then(|before| self.ends.get(before)).copied().unwrap_or(0)
     }
 
     fn weight(&self, index: u32) -> u64 {
-        self.ends
-            .get(index as usize)
-            .map_or(0, |end| end - self.start(index))
+        self.ends.get(index as usize).map_or(0, |end| end - self.start(index))
     }
 
     /// Draws one that is not among `gone`, which are in order. The line is drawn from as if
@@ -87,12 +80,7 @@ struct Draw {
 impl Draw {
     /// The best of the draws among those not tried; none if all were. `load` is only asked to
     /// compare.
-    fn best(
-        &mut self,
-        tried: &[u32],
-        random: &mut Random,
-        load: impl Fn(u32) -> u32,
-    ) -> Option<u32> {
+    fn best(&mut self, tried: &[u32], random: &mut Random, load: impl Fn(u32) -> u32) -> Option<u32> {
         self.gone.clear();
         self.gone.extend(tried);
         self.gone.sort_unstable();
@@ -103,8 +91,7 @@ impl Draw {
         }
         let (mut best, mut last) = ((first, u64::from(load(first))), first);
         for _ in 1..self.choices {
-            self.gone
-                .insert(self.gone.partition_point(|index| *index < last), last);
+            self.gone.insert(self.gone.partition_point(|index| *index < last), last);
             let Some(other) = self.line.draw(&self.gone, random) else {
                 break;
             };
@@ -124,18 +111,11 @@ impl Policy for Draw {
     fn new(options: Options, backends: Vec<Backend>, seed: u64) -> Result<Self, String> {
         if !(1..=CHOICES_MAX).contains(&options.choices) {
             let found = options.choices;
-            return Err(format!(
-                "choices: expected 1 to {CHOICES_MAX}, found {found}"
-            ));
+            return Err(format!("choices: expected 1 to {CHOICES_MAX}, found {found}"));
         }
         let choices = options.choices.min(backends.len() as u32);
         let line = Line::new(backends.iter().map(|backend| backend.weight));
-        Ok(Self {
-            line,
-            choices,
-            seed,
-            gone: Vec::new(),
-        })
+        Ok(Self { line, choices, seed, gone: Vec::new() })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -187,30 +167,12 @@ mod tests {
             (TWO, &[1, 2, 4], &[0, 0, 0], [10e3, 20e3, 40e3, 0.]),
             (TWO, &[1, 2, 4], &[3, 6, 12], [10e3, 20e3, 40e3, 0.]),
             // In descending load: the better of any pair, so 3, 2, 1 and 0 of 6 pairs.
-            (
-                TWO,
-                &[1; 4],
-                &[4, 3, 2, 1],
-                [0., 70e3 / 6., 70e3 / 3., 35e3],
-            ),
-            (
-                r#"{"choices":3}"#,
-                &[1; 4],
-                &[4, 3, 2, 1],
-                [0., 0., 17_500., 52_500.],
-            ),
-            (
-                r#"{"choices":10}"#,
-                &[1; 4],
-                &[1, 2, 0, 3],
-                [0., 0., 70e3, 0.],
-            ),
+            (TWO, &[1; 4], &[4, 3, 2, 1], [0., 70e3 / 6., 70e3 / 3., 35e3]),
+            (r#"{"choices":3}"#, &[1; 4], &[4, 3, 2, 1], [0., 0., 17_500., 52_500.]),
+            (r#"{"choices":10}"#, &[1; 4], &[1, 2, 0, 3], [0., 0., 70e3, 0.]),
         ] {
             let found = shares(options, weights, in_flight);
-            let agrees = found
-                .iter()
-                .zip(expected)
-                .all(|(found, expected)| about(*found, expected));
+            let agrees = found.iter().zip(expected).all(|(found, expected)| about(*found, expected));
             assert!(agrees, "{options} {weights:?} {in_flight:?}: {found:?}");
         }
     }
@@ -236,10 +198,7 @@ mod tests {
             (r#"{"choices":0}"#, "choices: expected 1 to 10, found 0"),
             (r#"{"choices":11}"#, "choices: expected 1 to 10, found 11"),
         ] {
-            assert_eq!(
-                policy::<Draw>(options, backends(&[1])).err().as_deref(),
-                Some(expected)
-            );
+            assert_eq!(policy::<Draw>(options, backends(&[1])).err().as_deref(), Some(expected));
         }
     }
 }

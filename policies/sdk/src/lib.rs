@@ -29,11 +29,7 @@
 //! by the stand-in in [`testing`], so a policy is tested by plain `cargo test`.
 
 #[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    reason = "generated: the canonical ABI is raw memory"
-)]
+#[allow(missing_docs, unsafe_code, reason = "generated: the canonical ABI is raw memory")]
 pub mod bindings;
 #[doc(hidden)]
 pub mod glue;

@@ -22,24 +22,14 @@ impl Slots {
     /// The slots of these members.
     #[must_use]
     pub fn new(members: &[Member]) -> Self {
-        let weights = || {
-            members
-                .iter()
-                .map(|member| u64::from(member.backend.weight.max(1)))
-        };
+        let weights = || members.iter().map(|member| u64::from(member.backend.weight.max(1)));
         let end = |sum: &mut u64, weight| {
             *sum += weight;
             Some(*sum)
         };
-        let weight = weights()
-            .next()
-            .filter(|first| weights().all(|weight| weight == *first));
+        let weight = weights().next().filter(|first| weights().all(|weight| weight == *first));
         let candidates = members.iter().map(|member| member.candidate).collect();
-        Self {
-            ends: weights().scan(0, end).collect(),
-            candidates,
-            weight,
-        }
+        Self { ends: weights().scan(0, end).collect(), candidates, weight }
     }
 
     /// Follows `hashes` to the first slot whose backend is fit and was not tried before. After
@@ -96,19 +86,13 @@ mod tests {
         let [a, b, c] = [Some(0), Some(1), Some(2)];
         assert_eq!(owners(&slots(&[1, 3, 2], &[]), 0..6), [a, b, b, b, c, c]);
         assert_eq!(owners(&slots(&[2, 2, 2], &[]), 0..6), [a, a, b, b, c, c]);
-        assert_eq!(
-            slots(&[65535; 100], &[]).pick(&[], || 6_553_499),
-            Backend(99)
-        );
+        assert_eq!(slots(&[65535; 100], &[]).pick(&[], || 6_553_499), Backend(99));
     }
 
     #[test]
     fn who_is_down_keeps_its_slots_and_sends_on() {
         let slots = slots(&[1, 3, 2], &[1]);
-        assert_eq!(
-            owners(&slots, 0..6),
-            [Some(0), None, None, None, Some(1), Some(1)]
-        );
+        assert_eq!(owners(&slots, 0..6), [Some(0), None, None, None, Some(1), Some(1)]);
         let mut hashes = [2, 3, 5].into_iter();
         assert_eq!(slots.pick(&[], || hashes.next().unwrap_or(0)), Backend(1));
     }
@@ -131,9 +115,7 @@ mod tests {
     #[test]
     fn the_end_of_an_earlier_walk_is_no_miss() {
         let slots = slots(&[1, 1, 1], &[]);
-        let mut walk = std::iter::once(0)
-            .chain(std::iter::repeat_n(1, 1 + 20))
-            .chain([2]);
+        let mut walk = std::iter::once(0).chain(std::iter::repeat_n(1, 1 + 20)).chain([2]);
         assert_eq!(slots.pick(&[0, 1], || walk.next().unwrap_or(0)), Backend(2));
         assert_eq!(slots.pick(&[0, 1], || 0), Abstain);
     }

@@ -15,19 +15,12 @@ pub(crate) struct Error {
 impl Error {
     /// At the place that is being read.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self {
-            place: String::new(),
-            text: text.into(),
-        }
+        Self { place: String::new(), text: text.into() }
     }
 
     /// Puts the name of what surrounds the place in front of it.
     pub(crate) fn within(mut self, outer: &str) -> Self {
-        let dot = if self.place.is_empty() || self.place.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
+        let dot = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
         self.place.insert_str(0, dot);
         self.place.insert_str(0, outer);
         self
@@ -81,15 +74,7 @@ impl de::Error for Error {
     }
 
     fn unknown_field(field: &str, names: &'static [&'static str]) -> Self {
-        Self::new(
-            [
-                "there is no option `",
-                field,
-                "`; there are ",
-                &listed(names),
-            ]
-            .concat(),
-        )
+        Self::new(["there is no option `", field, "`; there are ", &listed(names)].concat())
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -118,9 +103,5 @@ fn kind(expected: &dyn Expected) -> String {
 }
 
 fn listed(names: &[&str]) -> String {
-    if names.is_empty() {
-        "none".into()
-    } else {
-        ["`", &names.join("`, `"), "`"].concat()
-    }
+    if names.is_empty() { "none".into() } else { ["`", &names.join("`, `"), "`"].concat() }
 }

@@ -62,9 +62,7 @@ mod tests {
     }
 
     fn refusal<O: DeserializeOwned>(json: &str) -> String {
-        parse::<O>(json)
-            .err()
-            .unwrap_or_else(|| panic!("{json} was taken"))
+        parse::<O>(json).err().unwrap_or_else(|| panic!("{json} was taken"))
     }
 
     #[test]
@@ -141,53 +139,26 @@ mod tests {
                 r#"{"chioces":2}"#,
                 "there is no option `chioces`; there are `choices`, `factor`, `offset`, `name`, `strict`, `limit`, `zones`, `shape`, `pair`",
             ),
-            (
-                r#"{"choices":"two"}"#,
-                "choices: expected a whole number from 0 to 255, found \"two\"",
-            ),
-            (
-                r#"{"choices":256}"#,
-                "choices: expected a whole number from 0 to 255, found 256",
-            ),
-            (
-                r#"{"choices":-1}"#,
-                "choices: expected a whole number from 0 to 255, found -1",
-            ),
-            (
-                r#"{"choices":2.5}"#,
-                "choices: expected a whole number from 0 to 255, found 2.5",
-            ),
-            (
-                r#"{"strict":"yes"}"#,
-                "strict: expected true or false, found \"yes\"",
-            ),
+            (r#"{"choices":"two"}"#, "choices: expected a whole number from 0 to 255, found \"two\""),
+            (r#"{"choices":256}"#, "choices: expected a whole number from 0 to 255, found 256"),
+            (r#"{"choices":-1}"#, "choices: expected a whole number from 0 to 255, found -1"),
+            (r#"{"choices":2.5}"#, "choices: expected a whole number from 0 to 255, found 2.5"),
+            (r#"{"strict":"yes"}"#, "strict: expected true or false, found \"yes\""),
             (r#"{"name":["a"]}"#, "name: expected a string, found a list"),
-            (
-                r#"{"factor":{}}"#,
-                "factor: expected a number, found a table",
-            ),
+            (r#"{"factor":{}}"#, "factor: expected a number, found a table"),
             (
                 r#"{"zones":{"a":[1,true]}}"#,
                 "zones.a[1]: expected a whole number from 0 to 4294967295, found true",
             ),
-            (
-                r#"{"shape":"flat"}"#,
-                "shape: there is no `flat`; there are `round`, `edged`, `sized`, `both`",
-            ),
+            (r#"{"shape":"flat"}"#, "shape: there is no `flat`; there are `round`, `edged`, `sized`, `both`"),
             (
                 r#"{"shape":{"edged":{"corners":null}}}"#,
                 "shape.edged.corners: expected a whole number from 0 to 255, found nothing",
             ),
-            (
-                r#"{"shape":{"edged":{}}}"#,
-                "shape.edged: `corners` is missing",
-            ),
+            (r#"{"shape":{"edged":{}}}"#, "shape.edged: `corners` is missing"),
         ] {
             assert_eq!(refusal::<Options>(json), expected);
         }
-        assert_eq!(
-            refusal::<NoOptions>(r#"{"x":1}"#),
-            "there is no option `x`; there are none"
-        );
+        assert_eq!(refusal::<NoOptions>(r#"{"x":1}"#), "there is no option `x`; there are none");
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
-    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -38,11 +38,7 @@ impl<'de> Reader<'de> {
 
     /// That nothing follows.
     pub(crate) fn end(&mut self) -> Result<(), Error> {
-        if self.peek() == 0 {
-            Ok(())
-        } else {
-            Err(self.unexpected("the end"))
-        }
+        if self.peek() == 0 { Ok(()) } else { Err(self.unexpected("the end")) }
     }
 
     /// The byte that the next token begins with; 0 at the end.
@@ -62,45 +58,25 @@ impl<'de> Reader<'de> {
     /// Cuts off what comes next as long as all its bytes are `wanted`.
     fn cut(&mut self, wanted: impl Fn(u8) -> bool) -> &'de str {
         let length = self.rest.bytes().take_while(|byte| wanted(*byte)).count();
-        let (cut, rest) = self
-            .rest
-            .split_at_checked(length)
-            .unwrap_or((self.rest, ""));
+        let (cut, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.rest = rest;
         cut
     }
 
     #[inline(never)]
     fn expect(&mut self, token: &str) -> Result<(), Error> {
-        if self.take(token) {
-            Ok(())
-        } else {
-            Err(self.unexpected(token))
-        }
+        if self.take(token) { Ok(()) } else { Err(self.unexpected(token)) }
     }
 
     /// The end of a list or table whose visitor has seen enough.
     #[inline(never)]
     fn close(&mut self, token: &str) -> Result<(), Error> {
-        if self.peek() == b',' {
-            Err(Error::new("more than is expected"))
-        } else {
-            self.expect(token)
-        }
+        if self.peek() == b',' { Err(Error::new("more than is expected")) } else { self.expect(token) }
     }
 
     #[inline(never)]
     fn unexpected(&self, expected: &str) -> Error {
-        Error::new(
-            [
-                "not JSON: expected ",
-                expected,
-                " before \"",
-                self.rest,
-                "\"",
-            ]
-            .concat(),
-        )
+        Error::new(["not JSON: expected ", expected, " before \"", self.rest, "\""].concat())
     }
 
     #[inline(never)]
@@ -163,9 +139,7 @@ impl<'de> Reader<'de> {
         let code = if (0xd800..0xdc00).contains(&high) {
             let low = self.code_unit("\\u")?;
             let low = Some(low).filter(|low| (0xdc00..0xe000).contains(low));
-            low.map_or(high, |low| {
-                0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)
-            })
+            low.map_or(high, |low| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
         } else {
             high
         };
@@ -174,10 +148,7 @@ impl<'de> Reader<'de> {
 
     #[inline(never)]
     fn code_unit(&mut self, prefix: &str) -> Result<u32, Error> {
-        let digits = self
-            .rest
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.split_at_checked(4));
+        let digits = self.rest.strip_prefix(prefix).and_then(|rest| rest.split_at_checked(4));
         let hexadecimal = |(digits, rest): (&str, &'de str)| {
             let valid = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             valid.then_some((u32::from_str_radix(digits, 16).ok()?, rest))
@@ -190,10 +161,7 @@ impl<'de> Reader<'de> {
 
     /// Any value. Numbers with a fraction are refused unless wanted, so that the code that reads
     /// them is left out of components that have no use for it.
-    fn value<const FRACTIONS: bool, V: Visitor<'de>>(
-        &mut self,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn value<const FRACTIONS: bool, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.token()? {
             Token::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Token::Text(Cow::Owned(text)) => visitor.visit_string(text),
@@ -236,11 +204,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.take("null") {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.take("null") { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -302,11 +266,7 @@ struct Items<'a, 'de> {
 
 impl<'a, 'de> Items<'a, 'de> {
     fn new(reader: &'a mut Reader<'de>) -> Self {
-        Self {
-            reader,
-            count: 0,
-            key: String::new(),
-        }
+        Self { reader, count: 0, key: String::new() }
     }
 
     /// Whether another item comes before the bracket.
@@ -326,27 +286,19 @@ impl<'a, 'de> Items<'a, 'de> {
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         if !self.more(b']')? {
             return Ok(None);
         }
         let place = ["[", &(self.count - 1).to_string(), "]"].concat();
-        seed.deserialize(&mut *self.reader)
-            .map(Some)
-            .map_err(|error| error.within(&place))
+        seed.deserialize(&mut *self.reader).map(Some).map_err(|error| error.within(&place))
     }
 }
 
 impl<'de> MapAccess<'de> for Items<'_, 'de> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         if !self.more(b'}')? {
             return Ok(None);
         }
@@ -357,8 +309,7 @@ impl<'de> MapAccess<'de> for Items<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(&mut *self.reader)
-            .map_err(|error| error.within(&self.key))
+        seed.deserialize(&mut *self.reader).map_err(|error| error.within(&self.key))
     }
 }
 
@@ -375,23 +326,14 @@ impl<'a, 'de> Variant<'a, 'de> {
         if has_content {
             reader.expect(":")?;
         }
-        Ok(Self {
-            reader,
-            name,
-            has_content,
-        })
+        Ok(Self { reader, name, has_content })
     }
 
-    fn content<T>(
-        self,
-        read: impl FnOnce(&mut Reader<'de>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn content<T>(self, read: impl FnOnce(&mut Reader<'de>) -> Result<T, Error>) -> Result<T, Error> {
         if self.has_content {
             read(self.reader).map_err(|error| error.within(&self.name))
         } else {
-            Err(Error::new(
-                ["`", &self.name, "` needs more than its name"].concat(),
-            ))
+            Err(Error::new(["`", &self.name, "` needs more than its name"].concat()))
         }
     }
 }
@@ -410,11 +352,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
-        if self.has_content {
-            self.content(|reader| <()>::deserialize(reader))
-        } else {
-            Ok(())
-        }
+        if self.has_content { self.content(|reader| <()>::deserialize(reader)) } else { Ok(()) }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
