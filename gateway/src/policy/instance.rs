@@ -68,7 +68,7 @@ pub enum Choice {
 pub struct Instance {
     store: Store<View>,
     guest: Guest,
-    limits: Limits,
+    /// Epochs for one call.
     budget: u64,
     period: Option<Duration>,
     spent: bool,
@@ -91,38 +91,31 @@ impl Policy {
     /// [`BirthError::Refused`] when `init` says no, which is a mistake in the configuration;
     /// [`BirthError::Fault`] when the guest fails.
     pub fn instantiate(self: &Arc<Self>, birth: Birth<'_>) -> Result<Instance, BirthError> {
-        let mut store = self.store(&birth);
+        let Birth { options, candidates, seed, state, limits } = birth;
+        let mut store = self.store(candidates, seed, &limits);
         let guest = match Guest::load(self, &mut store) {
             Ok(guest) => guest,
             Err(error) => return Err(BirthError::Fault(fault(&store, &error))),
         };
-        let budget = ticks(birth.limits.pick);
-        let policy = Arc::clone(self);
-        let mut instance = Instance {
-            store,
-            guest,
-            limits: birth.limits,
-            budget,
-            period: None,
-            spent: false,
-            policy,
-        };
-        instance.initialise(&birth)?;
+        let (budget, policy) = (ticks(limits.pick), Arc::clone(self));
+        let mut instance = Instance { store, guest, budget, period: None, spent: false, policy };
+        instance.initialise(options, seed)?;
+        instance.restore(state)?;
         instance.store.data_mut().being_born = false;
         Ok(instance)
     }
 
-    fn store(&self, birth: &Birth<'_>) -> Store<View> {
-        let upstream = Arc::clone(&birth.candidates.upstream);
+    fn store(&self, candidates: Arc<Candidates>, seed: u64, limits: &Limits) -> Store<View> {
+        let upstream = Arc::clone(&candidates.upstream);
         let view = View {
-            candidates: Arc::clone(&birth.candidates),
+            candidates,
             facts: Facts::default(),
             lent: false,
             being_born: true,
             now: clock::now(),
-            meter: Meter::new(birth.limits.memory),
+            meter: Meter::new(limits.memory),
             journal: Journal::new(self.shared_name(), upstream),
-            dice: birth.seed,
+            dice: seed,
             numbers: Lent::default(),
             bytes: Lent::default(),
             text: Lent::default(),
@@ -132,7 +125,7 @@ impl Policy {
         store.set_hostcall_fuel(LARGEST_STATE);
         store.set_max_component_handles(MOST_HANDLES);
         store.epoch_deadline_trap();
-        store.set_epoch_deadline(ticks(birth.limits.init));
+        store.set_epoch_deadline(ticks(limits.init));
         store
     }
 }
@@ -143,57 +136,32 @@ impl Guest {
         let instance = pre.instantiate(&mut *store)?;
         Ok(Self {
             policy: exports.policy.load(&mut *store, &instance)?,
-            feedback: exports
-                .feedback
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            timer: exports
-                .timer
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            state: exports
-                .state
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            explain: exports
-                .explain
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
+            feedback: exports.feedback.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            timer: exports.timer.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            state: exports.state.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
+            explain: exports.explain.as_ref().map(|e| e.load(&mut *store, &instance)).transpose()?,
         })
     }
 }
 
 impl Instance {
-    fn initialise(&mut self, birth: &Birth<'_>) -> Result<(), BirthError> {
-        let backends: Vec<_> = birth
-            .candidates
-            .backends
-            .iter()
-            .map(|backend| described(backend))
-            .collect();
-        let seed = birth.seed & LARGEST_U64;
-        let answer = self
-            .guest
-            .policy
-            .call_init(&mut self.store, birth.options, &backends, seed);
-        self.checked(answer)
-            .map_err(BirthError::Fault)?
-            .map_err(BirthError::Refused)?;
+    fn initialise(&mut self, options: &str, seed: u64) -> Result<(), BirthError> {
+        let backends: Vec<_> = self.candidates().backends.iter().map(|backend| described(backend)).collect();
+        let answer = self.guest.policy.call_init(&mut self.store, options, &backends, seed & LARGEST_U64);
+        self.checked(answer).map_err(BirthError::Fault)?.map_err(BirthError::Refused)?;
         if let Some(timer) = &self.guest.timer {
             let answer = timer.call_period(&mut self.store);
             let millis = self.checked(answer).map_err(BirthError::Fault)?;
             let within = millis.clamp(*PERIODS.start(), *PERIODS.end());
             self.period = (millis != 0).then(|| Duration::from_millis(within.into()));
         }
-        if let (Some(state), Some(saved)) = (&self.guest.state, birth.state) {
-            let answer = state.call_restore(&mut self.store, saved);
-            self.checked(answer).map_err(BirthError::Fault)?;
-        }
         Ok(())
+    }
+
+    fn restore(&mut self, saved: Option<&[u8]>) -> Result<(), BirthError> {
+        let (Some(state), Some(saved)) = (&self.guest.state, saved) else { return Ok(()) };
+        let answer = state.call_restore(&mut self.store, saved);
+        self.checked(answer).map_err(BirthError::Fault)
     }
 
     /// The policy it is an instance of.
@@ -245,9 +213,7 @@ impl Instance {
         self.begin(ask.now)?;
         self.lend(facts);
         let explain = self.guest.explain.as_ref();
-        let answer = explain
-            .map(|explain| explain.call_explain(&mut self.store, request(ask)))
-            .transpose();
+        let answer = explain.map(|explain| explain.call_explain(&mut self.store, request(ask))).transpose();
         self.take_back(facts);
         self.checked(answer)
     }
@@ -298,9 +264,7 @@ impl Instance {
         }
         self.begin(now)?;
         let timer = self.guest.timer.as_ref();
-        let answer = timer.map_or(Ok(()), |timer| {
-            timer.call_tick(&mut self.store, now.min(LARGEST_U64))
-        });
+        let answer = timer.map_or(Ok(()), |timer| timer.call_tick(&mut self.store, now.min(LARGEST_U64)));
         self.checked(answer)
     }
 
@@ -315,16 +279,8 @@ impl Instance {
         let now = self.store.data().now;
         self.begin(now)?;
         let state = self.guest.state.as_ref();
-        let answer = state
-            .map(|state| state.call_save(&mut self.store))
-            .transpose();
+        let answer = state.map(|state| state.call_save(&mut self.store)).transpose();
         self.checked(answer)
-    }
-
-    /// What it may use.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     /// Before each call: no call after a fault, a fresh deadline, the time of the call.
@@ -366,9 +322,7 @@ impl Instance {
 
     fn judged(&mut self, choice: types::Choice) -> Result<Choice, Fault> {
         let fault = match choice {
-            types::Choice::Backend(index)
-                if (index as usize) < self.candidates().backends.len() =>
-            {
+            types::Choice::Backend(index) if (index as usize) < self.candidates().backends.len() => {
                 return Ok(Choice::Backend(index));
             }
             types::Choice::Abstain => return Ok(Choice::Abstain),

@@ -30,13 +30,7 @@ pub(super) struct Journal {
 
 impl Journal {
     pub(super) fn new(policy: Arc<str>, upstream: Arc<str>) -> Self {
-        Self {
-            policy,
-            upstream,
-            since: 0,
-            written: 0,
-            dropped: 0,
-        }
+        Self { policy, upstream, since: 0, written: 0, dropped: 0 }
     }
 
     /// Writes a message at time `now`, unless there were too many lately.
@@ -63,12 +57,7 @@ impl Journal {
     fn report_dropped(&mut self) {
         if self.dropped > 0 {
             let (policy, upstream, dropped) = (&*self.policy, &*self.upstream, self.dropped);
-            tracing::warn!(
-                policy,
-                upstream,
-                dropped,
-                "the policy wrote more than ten messages a second"
-            );
+            tracing::warn!(policy, upstream, dropped, "the policy wrote more than ten messages a second");
             self.dropped = 0;
         }
     }
