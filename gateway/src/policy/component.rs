@@ -236,7 +236,7 @@ impl Shapes<'_> {
     }
 
     fn find(&self, interface: &str, name: &str) -> Option<ComponentFunc> {
-        let (instance, _) = self.component.get_export(None, &package::full_name(interface))?;
+        let (instance, _) = self.component.get_export(None, package::full_name(interface))?;
         let ComponentItem::ComponentInstance(instance) = instance else {
             return None;
         };

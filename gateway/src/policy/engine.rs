@@ -110,7 +110,22 @@ pub(super) fn ticks(budget: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+
+    #[test]
+    fn the_thread_that_counts_epochs_ends_with_the_last_handle() {
+        let engine = Engine::new().unwrap();
+        let watched = engine.wasmtime().weak();
+        drop(engine);
+        let began = Instant::now();
+        // The thread holds the engine for an instant in each of its rounds.
+        while watched.upgrade().is_some() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it holds on");
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn a_budget_is_never_shortened_by_the_epoch_that_runs() {

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Uri, header};
 
-use super::instance::{Ask, Birth, Choice, Instance};
-use super::{BirthError, Facts, Fault, FaultKind, Policy};
+use super::{Ask, Birth, BirthError, Choice, Facts, Fault, FaultKind, Instance, Policy};
 use crate::stats::{Outcome, Verdict, clock};
 
 /// Picks of one trial.

@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use super::*;
 use crate::policy::guests::{self, born, pick};
-use crate::policy::{FaultKind, LoadError};
+use crate::policy::{Birth, BirthError, FaultKind, Limits, LoadError};
 use crate::stats::{InFlight, Verdict};
 
 fn outcome(verdict: Verdict) -> Outcome {
