@@ -44,7 +44,7 @@ impl Bench {
         match gateway(arguments.gateway.as_deref()) {
             Ok(path) => proxies.push((Proxy::Pointsman, path)),
             Err(path) => {
-                eprintln!("no gateway at {}, measuring the others (cargo build --release)", path.display())
+                eprintln!("no gateway at {}, measuring the others (cargo build --release)", path.display());
             }
         }
         let interrupted = Arc::new(AtomicBool::new(false));
