@@ -2,9 +2,27 @@
 
 use std::fmt::{self, Write};
 
-use super::Round;
+use super::load::Seen;
 use super::proxy::Proxy;
 use super::scenario::Scenario;
+
+/// One proxy in one round of one scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// CPU time per request in the program, microseconds.
+    pub(super) user: f64,
+    /// CPU time per request in the kernel, microseconds.
+    pub(super) system: f64,
+    /// What the clients saw.
+    pub(super) seen: Seen,
+}
+
+impl Round {
+    /// CPU time per request, microseconds.
+    pub(super) fn cpu(&self) -> f64 {
+        self.user + self.system
+    }
+}
 
 /// What one proxy did in one scenario, round after round.
 #[derive(Clone, Debug)]
@@ -94,7 +112,6 @@ fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::Seen;
     use super::*;
 
     fn round(cpu: f64) -> Round {
