@@ -1,1 +1,85 @@
-fn main(){}
+//! End-to-end tests: the real gateway between scripted backends and clients, all of them raw
+//! sockets. Each file below is one behaviour; a test in it is one sentence about it.
+#![allow(unreachable_pub, reason = "`pub` in the harness means: for the scenarios")]
+
+mod harness;
+
+/// The table of contents.
+mod scenarios {
+    /// What passes through the gateway, and how.
+    mod proxying {
+        mod abort; // a client that leaves is noticed at the backend
+        mod addresses; // unix sockets and IPv6, on both sides
+        mod bodies; // lengths, chunks and ends, in both directions
+        mod early_answer; // a backend that answers before it has read everything
+        mod expect; // 100-continue
+        mod http2; // HTTP/2 in clear text
+        mod informational; // 1xx answers
+        mod keep_alive; // connections are used again, on both sides
+        mod no_body; // HEAD, 204, 304
+        mod old_clients; // HTTP/1.0
+        mod pipelining; // requests sent before the answers
+        mod streaming; // nothing is held back, nothing piles up
+        mod trailers; // fields after the body, in both directions
+        mod upgrade; // tunnels, after 101 only
+    }
+    /// Messages that are not HTTP, or two messages at once.
+    mod framing {
+        mod bad_answers; // a backend's nonsense is a 502 and costs the connection
+        mod bad_chunks; // a client's nonsense inside a body never ends well for the request
+        mod bad_requests; // a client's nonsense gets 4xx and reaches no backend
+        mod cut_answers; // what was cut looks cut
+        mod cut_uploads; // and never whole to the backend
+        mod left_over; // bytes after an answer are no answer to the next request
+        mod sizes; // heads and bodies have limits
+    }
+    /// Fields: which pass, which do not, which are added.
+    mod headers {
+        mod forwarded; // who asked, told to the backend
+        mod hop_by_hop; // what ends at the gateway
+        mod rewriting; // request_headers and response_headers
+    }
+    /// From host and path to an upstream.
+    mod routing {
+        mod hosts;
+        mod paths;
+        mod targets; // absolute-form and other targets
+    }
+    /// When a backend fails, the request moves on if that is safe.
+    mod failover {
+        mod broken; // accepted, then closed
+        mod refused; // nobody listens
+        mod stale; // a kept connection that ends exactly when it is used again
+        mod tiers; // backup and down
+        mod timeouts; // too slow, on every side
+    }
+    /// The policies that come with the gateway.
+    mod policies {
+        mod balancing; // round_robin, random, weights
+        mod exports; // feedback, timer, state, explain; and what a policy may ask
+        mod hashing; // ip_hash, hash, consistent
+        mod load_aware; // least_conn, fair
+        mod own; // a file in `policies/`
+    }
+    /// A bad policy never costs a request.
+    mod bad_guests {
+        mod faults; // trap, deadline, memory, impossible answers
+        mod quarantine; // after too many of them, and the way back
+        mod refused; // files that never come into force
+    }
+    /// New configuration and new policies while requests run.
+    mod reload {
+        mod configuration;
+        mod policy_files;
+        mod under_load; // nothing is lost
+    }
+    /// The command line, signals and the control socket.
+    mod commands {
+        mod check;
+        mod control; // state and metrics
+        mod ending; // stop and quit
+        mod inspect;
+    }
+    /// What is written about each request.
+    mod access_log;
+}

@@ -1,0 +1,42 @@
+//! `backup` backends serve when nobody else can; `down` ones never.
+
+use crate::harness::{backends, counts, gateway};
+
+#[test]
+fn a_backup_waits_for_its_time() {
+    let [mut a, spare] = backends(["a", "spare"]);
+    let gateway = gateway().upstream("api", [a.to_string(), spare.entry("backup = true")]).start();
+    assert_eq!(gateway.picks(6), vec!["a"; 6]);
+
+    a.stop();
+    let answer = gateway.get("/");
+    assert!(matches!(answer.status(), 200 | 502), "{answer:?}");
+    assert!(answer.status() == 502 || answer.backend() == "spare");
+}
+
+#[test]
+fn a_backup_serves_when_all_others_are_down() {
+    let [a, spare] = backends(["a", "spare"]);
+    let gateway = gateway().upstream("api", [a.entry("down = true"), spare.entry("backup = true")]).start();
+
+    assert_eq!(gateway.picks(4), vec!["spare"; 4]);
+}
+
+#[test]
+fn nobody_who_is_down_is_asked() {
+    let [a, b, c] = backends(["a", "b", "c"]);
+    let gateway = gateway().upstream("api", [a.to_string(), b.entry("down = true"), c.to_string()]).start();
+
+    let picks = gateway.picks(10);
+    assert_eq!(counts(picks.iter().map(String::as_str)), [("a", 5), ("c", 5)]);
+}
+
+#[test]
+fn an_upstream_without_candidates_is_503_or_502() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [a.entry("down = true")]).start();
+
+    let status = gateway.get("/").status();
+    assert!(matches!(status, 502 | 503), "{status}");
+    assert_eq!(a.hits(), 0);
+}
