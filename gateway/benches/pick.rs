@@ -1,1 +1,153 @@
-fn main() {}
+//! One pick of each built-in policy at growing numbers of backends, and the birth of an instance.
+//!
+//! Policies are read from `policies/dist`; what is not built there is left out. Run with
+//! `cargo bench --bench pick`.
+
+#![allow(missing_docs, reason = "criterion's macros write undocumented items")]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pointsman::policy::{Ask, Birth, Engine, Facts, Fallback, Instance, Limits, Policy};
+use pointsman::stats::{BackendStats, Outcome, UpstreamStats, Verdict};
+use pointsman::upstream::{Backend, Candidates};
+
+/// Each built-in policy with the options it is measured with.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("round_robin", "{}"),
+    ("hash", "{}"),
+    ("ip_hash", "{}"),
+    ("random", r#"{"choices": 2}"#),
+    ("least_conn", "{}"),
+    ("fair", "{}"),
+];
+const SIZES: [usize; 5] = [2, 10, 100, 1_000, 10_000];
+
+fn dist() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/dist")
+}
+
+fn load(engine: &Engine, name: &str) -> Option<Arc<Policy>> {
+    let bytes = std::fs::read(dist().join(name).with_extension("wasm")).ok()?;
+    match Policy::load(engine, name, &bytes) {
+        Ok(policy) => Some(policy),
+        Err(error) => {
+            eprintln!("{name} is left out: {error}");
+            None
+        }
+    }
+}
+
+/// Candidates that have all been used a little, with different response times.
+fn candidates(number: usize) -> Arc<Candidates> {
+    let stats = Arc::new(UpstreamStats::default());
+    let backends: Vec<_> = (0..number).map(|n| Arc::new(backend(n, &stats))).collect();
+    Arc::new(Candidates::of("bench".into(), stats, &backends))
+}
+
+fn backend(number: usize, upstream: &UpstreamStats) -> Backend {
+    let name = format!("10.{}.{}.1:80", number / 256, number % 256);
+    let stats = BackendStats::default();
+    let total = 1_000 + number as u32 * 7 % 1_000;
+    let outcome =
+        Outcome { verdict: Verdict::Success, status: 200, connect: 0, first_byte: total, total, now: 1 };
+    stats.record(&outcome, upstream);
+    Backend {
+        address: name.parse().expect("an address"),
+        name: name.into(),
+        weight: 1,
+        backup: false,
+        down: false,
+        zone: None,
+        labels: Vec::new(),
+        stats: Arc::new(stats),
+        slot: number,
+    }
+}
+
+fn birth<'a>(candidates: &Arc<Candidates>, options: &'a str) -> Birth<'a> {
+    let limits = Limits { pick: Duration::from_secs(1), init: Duration::from_secs(30), ..Limits::default() };
+    Birth { options, candidates: Arc::clone(candidates), seed: 1, state: None, limits }
+}
+
+fn facts() -> Facts {
+    let mut facts = Facts { client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77))), ..Facts::default() };
+    facts.key.extend_from_slice(b"/images/logo.png");
+    facts
+}
+
+/// The requests of a bench: key and random bits differ from one to the next.
+struct Requests {
+    ask: Ask,
+    facts: Facts,
+}
+
+impl Requests {
+    fn new() -> Self {
+        Self { ask: Ask { now: 1_000, ..Ask::default() }, facts: facts() }
+    }
+
+    fn pick(&mut self, instance: &mut Instance) {
+        self.ask.key = self.ask.key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.ask.random = (self.ask.key >> 33) as u32;
+        self.ask.now += 20;
+        black_box(instance.pick(&self.ask, &mut self.facts)).expect("a choice");
+    }
+}
+
+fn picks(criterion: &mut Criterion) {
+    let engine = Engine::new().expect("an engine");
+    Engine::prepare_thread();
+    for (name, options) in BUILT_IN {
+        let Some(policy) = load(&engine, name) else { continue };
+        let mut group = criterion.benchmark_group(format!("pick/{name}"));
+        for size in SIZES {
+            let mut instance = match policy.instantiate(birth(&candidates(size), options)) {
+                Ok(instance) => instance,
+                Err(error) => {
+                    eprintln!("{name} at {size} backends is left out: {error}");
+                    continue;
+                }
+            };
+            let mut requests = Requests::new();
+            group.bench_function(BenchmarkId::from_parameter(size), |b| {
+                b.iter(|| requests.pick(&mut instance))
+            });
+        }
+        group.finish();
+    }
+}
+
+fn fallback(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pick/fallback");
+    for size in SIZES {
+        let mut fallback = Fallback::new(&candidates(size), 0);
+        group.bench_function(BenchmarkId::from_parameter(size), |b| b.iter(|| black_box(fallback.pick(&[]))));
+    }
+    group.finish();
+}
+
+fn births(criterion: &mut Criterion) {
+    let engine = Engine::new().expect("an engine");
+    let candidates = candidates(10);
+    for (name, options) in BUILT_IN {
+        let Some(policy) = load(&engine, name) else { continue };
+        criterion.bench_function(&format!("birth/{name}/10"), |b| {
+            b.iter(|| policy.instantiate(birth(&candidates, options)).expect("an instance"));
+        });
+    }
+}
+
+fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(50)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+}
+
+criterion_group! { name = benches; config = quick(); targets = picks, fallback, births }
+criterion_main!(benches);

@@ -1,18 +1,34 @@
 //! Pointsman: an HTTP gateway in which every choice of a backend is made by a sandboxed
 //! WebAssembly component, the *policy*.
 //!
-//! This crate is a map. A request walks it from top to bottom, and imports point the same way:
+//! This crate is a map and no code. A request walks the rooms from [`listen`] downwards, and
+//! imports point the same way.
 //!
-//! | room | what it does | what it must not know |
+//! | room | what it does | what it does not know |
 //! |---|---|---|
+//! | [`cli`] | one file a subcommand | |
+//! | [`app`] | configuration to running generation, reload, shutdown | nothing: it knows all rooms |
+//! | [`config`] | what the user wrote; checked, all problems with their places | what runs |
+//! | [`admin`] | the control socket: commands, state, metrics | where its numbers come from |
+//! | [`listen`] | accepts, serves HTTP on client connections, drains | upstreams, policies |
+//! | [`forward`] | the story of a request: admit, route, pick, attempt, answer | wasmtime |
+//! | [`route`] | host and path to route; pure | sockets, time |
+//! | [`policy`] | policies: engine, component, instance, roster | hyper |
+//! | [`upstream`] | backends: addresses, connections, pools, the HTTP/1.1 client | routes, policies |
 //! | [`stats`] | counters, moving averages, the in-flight guard | anything but numbers and time |
+//! | [`observe`] | access log, the gateway's own log | what it logs |
+//! | [`alarm`] | coarse deadlines of a worker | what they are for |
+//! | [`template`] | texts with nginx's variables | what the variables stand for |
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod alarm;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod forward;
 pub mod listen;
-pub mod config;
 pub mod observe;
 pub mod policy;
 pub mod route;

@@ -9,7 +9,7 @@ use std::{env, fs, io};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Every built-in policy: its crate, and its file in `policies/dist`.
-const BUILT_IN: &[&str] = &["round_robin"];
+const BUILT_IN: &[&str] = &["fair", "hash", "ip_hash", "least_conn", "random", "round_robin"];
 
 /// Arguments of `cargo xtask policies`.
 #[derive(clap::Args)]
@@ -45,35 +45,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     } else {
         // A folder of its own: other flags than those of everyday's builds would make cargo
         // forget these each time.
-        install(
-            &build(&root, &target_folder(&root).join("policies"))?,
-            &root,
-        )
+        install(&build(&root, &target_folder(&root).join("policies"))?, &root)
     }
 }
 
 /// Builds all policies and returns the folder they are in.
 fn build(root: &Path, target: &Path) -> Result<PathBuf, Error> {
+    // Where the sources of the dependencies are must be known before anything is compiled.
+    cargo(root, &["fetch", "--quiet", "--locked", "--target", TARGET], &[])?;
+    let target_dir = target.display().to_string();
+    let mut arguments = vec!["build", "--locked", "--profile", "policy", "--target", TARGET];
+    arguments.extend(["--target-dir", &target_dir]);
+    arguments.extend(BUILT_IN.iter().flat_map(|policy| ["--package", policy]));
+    cargo(root, &arguments, &remaps(root))?;
+    Ok(target.join(TARGET).join("policy"))
+}
+
+/// Runs cargo with these flags for rustc, and nothing of the environment that could add others.
+fn cargo(root: &Path, arguments: &[&str], flags: &[String]) -> Result<(), Error> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args([
-        "build",
-        "--locked",
-        "--profile",
-        "policy",
-        "--target",
-        TARGET,
-    ]);
-    cargo.args(BUILT_IN.iter().flat_map(|policy| ["--package", policy]));
-    cargo.arg("--target-dir").arg(target);
     for (name, _) in env::vars_os().filter(|(name, _)| changes_the_bytes(name)) {
         cargo.env_remove(name);
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", remaps(root).join("\u{1f}"));
-    if cargo.status().map_err(Error::Cargo)?.success() {
-        Ok(target.join(TARGET).join("policy"))
-    } else {
-        Err(Error::Build)
-    }
+    cargo.current_dir(root).args(arguments).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    if cargo.status().map_err(Error::Cargo)?.success() { Ok(()) } else { Err(Error::Build) }
 }
 
 /// Flags that keep the folders of this machine out of panic messages. (The standard library's
@@ -82,23 +77,16 @@ fn remaps(root: &Path) -> Vec<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     let sources = home.map(|home| home.join("registry").join("src"));
-    let folders = sources
-        .iter()
-        .filter_map(|sources| fs::read_dir(sources).ok());
-    let registries = folders
-        .flatten()
-        .filter_map(|entry| Some((entry.ok()?.path(), "registry")));
+    let folders = sources.iter().filter_map(|sources| fs::read_dir(sources).ok());
+    let registries = folders.flatten().filter_map(|entry| Some((entry.ok()?.path(), "registry")));
     let all = registries.chain([(root.to_path_buf(), ".")]);
-    all.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .collect()
+    all.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
 }
 
 /// Whether a variable of the environment could leak into the result.
 fn changes_the_bytes(name: &OsString) -> bool {
     let name = name.to_string_lossy();
-    name == "RUSTFLAGS"
-        || name.starts_with("CARGO_PROFILE_")
-        || name.starts_with("CARGO_TARGET_WASM32")
+    name == "RUSTFLAGS" || name.starts_with("CARGO_PROFILE_") || name.starts_with("CARGO_TARGET_WASM32")
 }
 
 /// Puts what was built where the gateway embeds it from.
@@ -122,11 +110,7 @@ fn compare(built: &Path, root: &Path) -> Result<(), Error> {
             stale.push(format!("policies/dist/{policy}.wasm"));
         }
     }
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Stale(stale))
-    }
+    if stale.is_empty() { Ok(()) } else { Err(Error::Stale(stale)) }
 }
 
 fn artefact(built: &Path, policy: &str) -> PathBuf {
@@ -134,10 +118,7 @@ fn artefact(built: &Path, policy: &str) -> PathBuf {
 }
 
 fn committed(root: &Path, policy: &str) -> PathBuf {
-    root.join("policies")
-        .join("dist")
-        .join(policy)
-        .with_extension("wasm")
+    root.join("policies").join("dist").join(policy).with_extension("wasm")
 }
 
 fn target_folder(root: &Path) -> PathBuf {
@@ -145,8 +126,5 @@ fn target_folder(root: &Path) -> PathBuf {
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::File {
-        path: path.into(),
-        source,
-    }
+    move |source| Error::File { path: path.into(), source }
 }

@@ -35,15 +35,8 @@ impl Alarms {
     /// A new alarm, not set.
     #[must_use]
     pub fn alarm(self: &Rc<Self>) -> Alarm {
-        let key = self.slots.borrow_mut().insert(Slot {
-            due: u64::MAX,
-            rang: false,
-            waker: None,
-        });
-        Alarm {
-            alarms: Rc::clone(self),
-            key,
-        }
+        let key = self.slots.borrow_mut().insert(Slot { due: u64::MAX, rang: false, waker: None });
+        Alarm { alarms: Rc::clone(self), key }
     }
 
     /// Rings those that are due at `now`. The worker calls this every [`INTERVAL`].
@@ -122,9 +115,7 @@ mod tests {
     use super::*;
 
     fn rang(alarm: &Alarm) -> bool {
-        alarm
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
+        alarm.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]

@@ -37,8 +37,19 @@ pub(super) struct Making {
 
 impl Making {
     /// A new instance of `policy` for one worker.
-    pub(super) fn instance(&self, policy: &Arc<Policy>, seed: u64, state: Option<&[u8]>) -> Result<Instance, crate::policy::BirthError> {
-        policy.instantiate(Birth { options: &self.options, candidates: Arc::clone(&self.candidates), seed, state, limits: self.limits })
+    pub(super) fn instance(
+        &self,
+        policy: &Arc<Policy>,
+        seed: u64,
+        state: Option<&[u8]>,
+    ) -> Result<Instance, crate::policy::BirthError> {
+        policy.instantiate(Birth {
+            options: &self.options,
+            candidates: Arc::clone(&self.candidates),
+            seed,
+            state,
+            limits: self.limits,
+        })
     }
 }
 
@@ -87,13 +98,23 @@ impl Builder<'_> {
             return Err(problems);
         }
         let generation = Arc::new(self.generation(upstreams.into()));
-        let slots: HashSet<usize> = generation.upstreams.iter().flat_map(|upstream| &upstream.backends).map(|backend| backend.slot).collect();
+        let slots: HashSet<usize> = generation
+            .upstreams
+            .iter()
+            .flat_map(|upstream| &upstream.backends)
+            .map(|backend| backend.slot)
+            .collect();
         let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
         self.known.retain(&names, |slot| slots.contains(&slot));
         Ok(Plan { generation, makings, known: self.known })
     }
 
-    fn upstream(&mut self, configured: &model::Upstream, name: Arc<str>, stats: Arc<UpstreamStats>) -> Upstream {
+    fn upstream(
+        &mut self,
+        configured: &model::Upstream,
+        name: Arc<str>,
+        stats: Arc<UpstreamStats>,
+    ) -> Upstream {
         let backends = configured.backends.iter().map(|backend| self.known.backend(&name, backend)).collect();
         let settings = Settings {
             connect_timeout: configured.connect_timeout,
@@ -103,30 +124,59 @@ impl Builder<'_> {
             idle_timeout: configured.idle_timeout,
             tries: configured.tries.map(|tries| u32::try_from(tries.get()).unwrap_or(u32::MAX)),
         };
-        Upstream { name, policy: (&*configured.policy.name).into(), settings, backends, stats, hash_key: configured.hash_key.clone() }
+        Upstream {
+            name,
+            policy: (&*configured.policy.name).into(),
+            settings,
+            backends,
+            stats,
+            hash_key: configured.hash_key.clone(),
+        }
     }
 
     /// Loads and tries the policy of an upstream.
-    fn making(&self, configured: &model::Upstream, upstream: &Upstream, stats: Arc<UpstreamStats>, roster: Arc<Roster>) -> Result<Making, (Place, String, String)> {
+    fn making(
+        &self,
+        configured: &model::Upstream,
+        upstream: &Upstream,
+        stats: Arc<UpstreamStats>,
+        roster: Arc<Roster>,
+    ) -> Result<Making, (Place, String, String)> {
         let config = &self.loaded.config;
         let place = configured.policy.place;
         let shelf = Shelf::new(&config.policies);
-        let policy = shelf.load(self.engine, &configured.policy.name).map_err(|(message, help)| (place, message, help))?;
+        let policy = shelf
+            .load(self.engine, &configured.policy.name)
+            .map_err(|(message, help)| (place, message, help))?;
         let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
         let options = serde_json::Value::Object(configured.policy.options.clone()).to_string();
         let limits = limits(&config.sandbox);
-        let birth = Birth { options: &options, candidates: Arc::clone(&candidates), seed: 1, state: None, limits };
+        let birth =
+            Birth { options: &options, candidates: Arc::clone(&candidates), seed: 1, state: None, limits };
         let report = try_out(&policy, &birth).map_err(|error| {
-            let message = format!("upstream `{}`: policy `{}` failed its trial: {error}", upstream.name, policy.name());
+            let message =
+                format!("upstream `{}`: policy `{}` failed its trial: {error}", upstream.name, policy.name());
             (place, message, String::new())
         })?;
-        Ok(Making { upstream: Arc::clone(&upstream.name), policy, options, limits, rules: rules(&config.sandbox), candidates, roster, report })
+        Ok(Making {
+            upstream: Arc::clone(&upstream.name),
+            policy,
+            options,
+            limits,
+            rules: rules(&config.sandbox),
+            candidates,
+            roster,
+            report,
+        })
     }
 
     fn generation(&self, upstreams: Box<[Upstream]>) -> Generation {
         let config = &self.loaded.config;
-        let routes: Vec<(Arc<Route>, &model::Route)> = config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
-        let uses = |variable: &Variable| (self.log_uses)(variable) || routes.iter().any(|(route, _)| route.uses(variable));
+        let routes: Vec<(Arc<Route>, &model::Route)> =
+            config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
+        let uses = |variable: &Variable| {
+            (self.log_uses)(variable) || routes.iter().any(|(route, _)| route.uses(variable))
+        };
         let (explain, time_picks) = (uses(&Variable::PickExplanation), uses(&Variable::PickTime));
         let mut table = Table::default();
         for (route, configured) in routes {
@@ -134,13 +184,23 @@ impl Builder<'_> {
                 table.insert(host.clone(), configured.path.clone(), Arc::clone(&route));
             }
         }
-        Generation { number: self.number, routes: table, upstreams, body_timeout: config.limits.body_timeout, explain, time_picks, keep_answer_headers: true }
+        Generation {
+            number: self.number,
+            routes: table,
+            upstreams,
+            body_timeout: config.limits.body_timeout,
+            explain,
+            time_picks,
+            keep_answer_headers: true,
+        }
     }
 }
 
 fn route(configured: &model::Route) -> Route {
     let hosts: Vec<String> = configured.hosts.iter().map(ToString::to_string).collect();
-    let rules = |rules: &[model::HeaderRule]| rules.iter().map(|rule| HeaderRule { name: rule.name.clone(), value: rule.value.clone() }).collect();
+    let rules = |rules: &[model::HeaderRule]| {
+        rules.iter().map(|rule| HeaderRule { name: rule.name.clone(), value: rule.value.clone() }).collect()
+    };
     Route {
         name: format!("{} {}", hosts.join(", "), configured.path).into(),
         upstream: configured.upstream,
@@ -151,7 +211,11 @@ fn route(configured: &model::Route) -> Route {
 }
 
 fn limits(sandbox: &model::Sandbox) -> Limits {
-    Limits { pick: sandbox.pick_deadline, init: sandbox.init_deadline, memory: usize::try_from(sandbox.memory).unwrap_or(usize::MAX) }
+    Limits {
+        pick: sandbox.pick_deadline,
+        init: sandbox.init_deadline,
+        memory: usize::try_from(sandbox.memory).unwrap_or(usize::MAX),
+    }
 }
 
 fn rules(sandbox: &model::Sandbox) -> Rules {

@@ -46,21 +46,21 @@ impl Crew {
         Ok(Self { hands })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.hands.len()
-    }
-
     pub(super) fn traffic(&self) -> impl Iterator<Item = &Traffic> {
         self.hands.iter().map(|hand| &*hand.traffic)
     }
 
     /// What the policies of each worker want to hand over, by upstream.
     pub(super) fn save(&self) -> Vec<Vec<Option<Vec<u8>>>> {
-        let replies: Vec<_> = self.hands.iter().map(|hand| {
-            let (reply, answer) = crossbeam_channel::bounded(1);
-            self.order(hand, Order::Save(reply));
-            answer
-        }).collect();
+        let replies: Vec<_> = self
+            .hands
+            .iter()
+            .map(|hand| {
+                let (reply, answer) = crossbeam_channel::bounded(1);
+                self.order(hand, Order::Save(reply));
+                answer
+            })
+            .collect();
         replies.into_iter().map(|answer| answer.recv_timeout(PATIENCE).unwrap_or_default()).collect()
     }
 

@@ -33,7 +33,11 @@ impl Known {
         let next_slot = &mut self.next_slot;
         let lasting = self.backends.entry(identity).or_insert_with(|| {
             *next_slot += 1;
-            Lasting { stats: Arc::default(), resolver: Resolver::new(&configured.address), slot: *next_slot - 1 }
+            Lasting {
+                stats: Arc::default(),
+                resolver: Resolver::new(&configured.address),
+                slot: *next_slot - 1,
+            }
         });
         Arc::new(Backend {
             name: (&*configured.name).into(),
@@ -50,9 +54,15 @@ impl Known {
     }
 
     /// The upstream's statistics and the book on its policy.
-    pub(super) fn upstream(&mut self, name: &Arc<str>, rules: Rules, workers: usize) -> (Arc<UpstreamStats>, Arc<Roster>) {
+    pub(super) fn upstream(
+        &mut self,
+        name: &Arc<str>,
+        rules: Rules,
+        workers: usize,
+    ) -> (Arc<UpstreamStats>, Arc<Roster>) {
         let entry = self.upstreams.entry(Arc::clone(name));
-        let (stats, roster) = entry.or_insert_with(|| (Arc::default(), Arc::new(Roster::new(Arc::clone(name), rules, workers))));
+        let (stats, roster) = entry
+            .or_insert_with(|| (Arc::default(), Arc::new(Roster::new(Arc::clone(name), rules, workers))));
         (Arc::clone(stats), Arc::clone(roster))
     }
 

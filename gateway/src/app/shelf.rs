@@ -30,17 +30,23 @@ impl Shelf {
     /// What is wrong, and how to mend it.
     pub fn load(&self, engine: &Engine, name: &str) -> Result<Arc<Policy>, (String, String)> {
         if let Some(path) = self.file(name) {
-            let bytes = fs::read(&path).map_err(|error| (format!("cannot read `{}`: {error}", path.display()), String::new()))?;
-            return Policy::load(engine, name, &bytes).map_err(|error| (format!("`{}`: {error}", path.display()), String::new()));
+            let bytes = fs::read(&path)
+                .map_err(|error| (format!("cannot read `{}`: {error}", path.display()), String::new()))?;
+            return Policy::load(engine, name, &bytes)
+                .map_err(|error| (format!("`{}`: {error}", path.display()), String::new()));
         }
         let Some(builtin) = builtin(name) else { return Err(self.unknown(name)) };
-        Policy::load(engine, name, builtin.bytes).map_err(|error| (format!("built-in policy `{name}`: {error}"), String::new()))
+        Policy::load(engine, name, builtin.bytes)
+            .map_err(|error| (format!("built-in policy `{name}`: {error}"), String::new()))
     }
 
     /// The file that serves as the policy of this name, if there is one.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<PathBuf> {
-        EXTENSIONS.iter().map(|extension| self.folder.join(format!("{name}.{extension}"))).find(|path| path.is_file())
+        EXTENSIONS
+            .iter()
+            .map(|extension| self.folder.join(format!("{name}.{extension}")))
+            .find(|path| path.is_file())
     }
 
     /// Names of the policies in the folder.
@@ -55,9 +61,12 @@ impl Shelf {
 
     fn unknown(&self, name: &str) -> (String, String) {
         let files = self.files().unwrap_or_default();
-        let known: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).chain(files.iter().map(String::as_str)).collect();
+        let known: Vec<&str> =
+            BUILTINS.iter().map(|builtin| builtin.name).chain(files.iter().map(String::as_str)).collect();
         let folder = self.folder.display();
-        let message = format!("there is no policy `{name}`: no file `{folder}/{name}.wasm` or `.wat`, and none of that name is built in");
+        let message = format!(
+            "there is no policy `{name}`: no file `{folder}/{name}.wasm` or `.wat`, and none of that name is built in"
+        );
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are: {}", known.join(", ")),

@@ -46,10 +46,17 @@ pub(super) struct Shift {
 }
 
 /// The thread's body. Returns when the worker has left.
-pub(super) fn work(first: Shift, orders: UnboundedReceiver<Order>, traffic: Arc<Traffic>, seed: u64) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default())?;
+pub(super) fn work(
+    first: Shift,
+    orders: UnboundedReceiver<Order>,
+    traffic: Arc<Traffic>,
+    seed: u64,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())?;
     Engine::prepare_thread();
-    runtime.block_on(Post::take(first, traffic, seed).serve(orders));
+    runtime.block_on(async { Post::take(first, traffic, seed).serve(orders).await });
     Ok(())
 }
 
@@ -64,7 +71,11 @@ impl Post {
     fn take(first: Shift, traffic: Arc<Traffic>, seed: u64) -> Self {
         let in_force = InForce::new(Arc::clone(&first.generation), first.pickers);
         let worker = Worker::new(in_force, first.lines.flatten(), traffic, seed);
-        let mut post = Self { worker, settings: Rc::new(RefCell::new(Rc::new(first.settings))), accepting: HashMap::new() };
+        let mut post = Self {
+            worker,
+            settings: Rc::new(RefCell::new(Rc::new(first.settings))),
+            accepting: HashMap::new(),
+        };
         post.open(first.open);
         post.start_ticks();
         spawn_local(look_round(Rc::clone(&post.worker)));
@@ -79,7 +90,9 @@ impl Post {
                     // Nobody waits any more if the reload gave up; the generation is in force all the same.
                     let _ = done.send(());
                 }
-                Order::Replace { generation, upstream, picker } => self.replace(generation, upstream, *picker),
+                Order::Replace { generation, upstream, picker } => {
+                    self.replace(generation, upstream, *picker)
+                }
                 Order::Save(reply) => drop(reply.send(self.save())),
                 Order::Quit => return self.quit(&mut orders).await,
                 Order::Stop => break,

@@ -15,9 +15,9 @@ pub(super) struct Unreplaced {
 
 /// Replaces the references to the environment in `text`.
 ///
-/// Names are in capitals, so that `${remote_addr}` stays what it is: a variable of a template.
-/// `$${NAME}` stands for the text `${NAME}` itself. As in a shell, an empty variable counts as
-/// unset where a default is given.
+/// Names are in capitals, so that `${remote_addr}` stays what it is: a variable of a template. So
+/// does what follows `$$`, a template's way to write a dollar. As in a shell, an empty variable
+/// counts as unset where a default is given.
 pub(super) fn replace(text: &str, environment: Environment<'_>, wrong: &mut Vec<Unreplaced>) -> String {
     let mut result = String::with_capacity(text.len());
     let mut done = 0;
@@ -25,11 +25,9 @@ pub(super) fn replace(text: &str, environment: Environment<'_>, wrong: &mut Vec<
         let start = done + found;
         let name_end = text[start + 2..].find(|c| !is_name(c)).map_or(text.len(), |n| start + 2 + n);
         let name = &text[start + 2..name_end];
-        let escaped = text[done..start].ends_with('$');
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || escaped {
-            // Of `$${`, one dollar goes.
-            result.push_str(&text[done..start - usize::from(escaped)]);
-            result.push_str("${");
+        let dollars = text[..start].bytes().rev().take_while(|byte| *byte == b'$').count();
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || dollars % 2 == 1 {
+            result.push_str(&text[done..start + 2]);
             done = start + 2;
             continue;
         }
@@ -99,10 +97,12 @@ mod tests {
 
     #[test]
     fn what_is_no_reference_stays() {
-        for text in ["$remote_addr", "${remote_addr}", "$ {PORT}", "${", "${}", "${1}", "$PORT", "é${é}"] {
+        for text in
+            ["$remote_addr", "${remote_addr}", "$ {PORT}", "${", "${}", "${1}", "$PORT", "é${é}", "$${PORT}"]
+        {
             assert_eq!(with_port(text), (text.to_owned(), vec![]));
         }
-        assert_eq!(with_port("$${PORT}").0, "${PORT}");
+        assert_eq!(with_port("$$${PORT}").0, "$$8080");
     }
 
     #[test]

@@ -133,7 +133,11 @@ impl<'a> Fields<'a> {
             return Vec::new();
         };
         let mut text = |entry: &'a Entry| {
-            entry.node.as_text().or_else(|| wrong_type(key, &entry.node, findings))
+            if entry.node.as_text().is_none() && !matches!(entry.node.value, Value::Unknown) {
+                let message = format!("`{}` in `{name}` cannot be {}", entry.key, entry.node.value.noun());
+                findings.error(entry.node.place, message, "write a text, in quotes");
+            }
+            entry.node.as_text()
         };
         entries.iter().filter_map(|entry| Some((entry, text(entry)?))).collect()
     }
@@ -186,14 +190,13 @@ impl<'a> Fields<'a> {
     /// A whole number; may be written as a text, so that it can come from the environment.
     /// None if neither it nor a default is written.
     pub(super) fn number(&self, name: &str, findings: &mut Findings) -> Option<u64> {
-        let read = |text: &str| text.trim().parse().ok();
-        let help = "write a whole number";
-        let number = self.measure(name, "a whole number", help, &read, findings)?;
+        let read = |text: &str| text.trim().parse::<i64>().ok();
+        let number = self.measure(name, "a whole number", "write digits only", &read, findings)?;
         if let Some(Key { kind: Kind::Number(from, to), .. }) = self.section.key(name) {
             let bounds = (*from, *to, &from.to_string()[..], &to.to_string()[..]);
             self.bounded(name, number, bounds, findings);
         }
-        Some(number)
+        u64::try_from(number).ok()
     }
 
     /// A size in bytes; none if neither it nor a default is written.
@@ -247,7 +250,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    fn bounded<T: PartialOrd>(
+    fn bounded<T: PartialOrd + Copy>(
         &self,
         name: &str,
         value: T,
@@ -266,6 +269,9 @@ impl<'a> Fields<'a> {
 /// Says that a key was given something of the wrong type. Returns nothing, as whatever type is
 /// convenient.
 pub(super) fn wrong_type<T>(key: &Key, node: &Node, findings: &mut Findings) -> Option<T> {
+    if matches!(node.value, Value::Unknown) {
+        return None;
+    }
     let message = format!("`{}` cannot be {}", key.name, node.value.noun());
     let help = match (key.kind, &node.value) {
         (Kind::Tables, Value::Table(_)) => format!("write `[[{}]]`, in double brackets", key.name),
@@ -279,20 +285,24 @@ pub(super) fn wrong_type<T>(key: &Key, node: &Node, findings: &mut Findings) -> 
     None
 }
 
-fn unknown_key_help(section: &Section, name: &str) -> String {
+fn unknown_key_help(section: &Section, written: &str) -> String {
+    let name = &*written.replace('-', "_");
     if let Some(key) = section.keys.iter().find(|key| key.nginx == name) {
         return format!("nginx's `{name}` is called `{}` here", key.name);
     }
+    if section.key(name).is_some() {
+        return format!("did you mean `{name}`?");
+    }
     let homes: Vec<_> = SECTIONS.iter().filter(|s| s.key(name).is_some()).map(|s| s.title).collect();
     if !homes.is_empty() {
-        return format!("it belongs in {}", homes.join(" or "));
+        return format!("`{name}` belongs to {}", homes.join(" or "));
     }
     if let Some(near) = did_you_mean(name, section.names()) {
         return format!("did you mean `{near}`?");
     }
     let nginx = |s: &&'static Section| Some((s.title, s.keys.iter().find(|key| key.nginx == name)?.name));
     if let Some((title, key)) = SECTIONS.iter().find_map(nginx) {
-        return format!("nginx's `{name}` is called `{key}` here and belongs in {title}");
+        return format!("nginx's `{name}` is called `{key}` here and belongs to {title}");
     }
     format!("it has {}", section.names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
 }

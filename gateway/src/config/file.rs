@@ -34,6 +34,8 @@ pub(super) enum Value {
     Date(String),
     List(Vec<Node>),
     Table(Vec<Entry>),
+    /// Something whose value is not known; that is already a finding.
+    Unknown,
 }
 
 /// One `key = value`.
@@ -60,11 +62,13 @@ impl Value {
     pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Text { .. } => "a text",
-            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::Integer(_) => "a number",
+            Self::Float(_) => "a fraction",
             Self::Flag(_) => "`true` or `false`",
             Self::Date(_) => "a date or time",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -84,7 +88,7 @@ impl<'a> Reader<'a> {
     /// Reads one file. `asked` is where it was asked for; none for the main file.
     pub(super) fn read(&mut self, path: &Path, asked: Option<Place>) -> Option<File> {
         match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => self.parse(path, text),
+            Ok(Ok(text)) => self.parse(path, &text),
             Ok(Err(error)) => {
                 let bytes = error.utf8_error().valid_up_to();
                 let line = 1 + error.as_bytes()[..bytes].iter().filter(|b| **b == b'\n').count();
@@ -100,20 +104,21 @@ impl<'a> Reader<'a> {
     }
 
     fn unreadable(&mut self, path: &Path, asked: Option<Place>, why: &str, help: &str) {
-        let place = asked
-            .unwrap_or_else(|| Place::whole(self.sources.add(path.to_owned(), String::new())));
+        let place = asked.unwrap_or_else(|| Place::whole(self.sources.add(path.to_owned(), String::new())));
         self.findings.error(place, format!("cannot read `{}`: {why}", path.display()), help);
     }
 
-    fn parse(&mut self, path: &Path, text: String) -> Option<File> {
-        let file = self.sources.add(path.to_owned(), text.clone());
-        let (table, errors) = DeTable::parse_recoverable(&text);
+    fn parse(&mut self, path: &Path, text: &str) -> Option<File> {
+        let file = self.sources.add(path.to_owned(), text.to_owned());
+        let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
-            let place = error.span().map_or(Place::whole(file), |span| syntax_place(file, &text, &span));
+            let place = error.span().map_or(Place::whole(file), |span| syntax_place(file, text, &span));
             let (what, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
-            let help = match expected {
-                "" => "TOML does not allow this here".to_owned(),
-                expected => format!("expected {expected}"),
+            let help = match (what, expected) {
+                ("duplicate key", _) => "keep one of them".to_owned(),
+                ("string values must be quoted", _) => format!("write `\"{}\"`", place.slice(text)),
+                (_, "") => "TOML does not allow this here".to_owned(),
+                (_, expected) => format!("expected {expected}"),
             };
             self.findings.error(place, format!("this is not TOML: {what}"), help);
         }
@@ -121,7 +126,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let entries = Tree { file, text: &text, reader: self }.entries(table.get_ref());
+        let entries = Tree { file, text, reader: self }.entries(table.get_ref());
         Some(File { place: Place::whole(file), folder, entries })
     }
 }
@@ -174,23 +179,25 @@ impl Tree<'_, '_> {
     }
 
     fn integer(&mut self, place: Place, digits: &str, radix: u32) -> Value {
-        let number = i64::from_str_radix(digits, radix).unwrap_or_else(|_| {
+        i64::from_str_radix(digits, radix).map(Value::Integer).unwrap_or_else(|_| {
             let message = format!("`{digits}` is too large a number");
             self.reader.findings.error(place, message, "numbers have at most 63 bits");
-            0
-        });
-        Value::Integer(number)
+            Value::Unknown
+        })
     }
 
     fn text(&mut self, place: Place, text: &str) -> Value {
         let written = between_quotes(place.slice(self.text));
         let mut wrong = Vec::new();
         let replaced = env::replace(text, self.reader.environment, &mut wrong);
+        if wrong.is_empty() {
+            return Value::Text { verbatim: written == Some(replaced.as_str()), text: replaced };
+        }
         for env::Unreplaced { span, message, help } in wrong {
             let place = if written == Some(text) { place.part(1, span) } else { place };
             self.reader.findings.error(place, message, help);
         }
-        Value::Text { verbatim: written == Some(replaced.as_str()), text: replaced }
+        Value::Unknown
     }
 }
 

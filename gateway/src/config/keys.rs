@@ -19,7 +19,7 @@ pub(super) enum Kind {
     OneOf(&'static [&'static str]),
     Flag,
     /// From, to.
-    Number(u64, u64),
+    Number(i64, i64),
     /// From, to.
     Duration(&'static str, &'static str),
     /// From, to.
@@ -85,99 +85,135 @@ const fn section(title: &'static str, noun: &'static str, keys: &'static [Key]) 
 
 use Absent::{Otherwise, Required, Value};
 use Kind::{
-    Address, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Path, Policy, Size, Table,
-    Tables, Template, Text, Texts,
+    Address, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Path, Policy, Size,
+    Table, Tables, Template, Text, Texts,
 };
 
 /// The levels of the log, from few lines to many.
 pub(super) const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 
-pub(super) static TOP: Section = section("the top of the file", "the configuration", &[
-    key("workers", Number(1, 1024), Otherwise("number of cores"), "worker_processes"),
-    key("policies", Path, Value("policies"), ""),
-    key("control", Path, Value("pointsman.sock"), ""),
-    key("pid_file", Path, Otherwise("none is written"), "pid"),
-    key("quit_timeout", Duration("0", "24h"), Value("30s"), "worker_shutdown_timeout"),
-    key("include", Texts, Otherwise("nothing"), "include"),
-    key("admin", Table, Otherwise("no TCP address"), ""),
-    key("log", Table, Otherwise("see there"), ""),
-    key("sandbox", Table, Otherwise("see there"), ""),
-    key("limits", Table, Otherwise("see there"), ""),
-    key("listen", Tables, Required, "server"),
-    key("route", Tables, Required, "location"),
-    key("upstream", NamedTables, Required, "upstream"),
-]);
+pub(super) static TOP: Section = section(
+    "the top of the main file",
+    "the configuration",
+    &[
+        key("workers", Number(1, 1024), Otherwise("number of cores"), "worker_processes"),
+        key("policies", Path, Value("policies"), ""),
+        key("control", Path, Value("pointsman.sock"), ""),
+        key("pid_file", Path, Otherwise("none is written"), "pid"),
+        key("quit_timeout", Duration("0", "24h"), Value("30s"), "worker_shutdown_timeout"),
+        key("include", Texts, Otherwise("nothing"), "include"),
+        key("admin", Table, Otherwise("no TCP address"), ""),
+        key("log", Table, Otherwise("see there"), ""),
+        key("sandbox", Table, Otherwise("see there"), ""),
+        key("limits", Table, Otherwise("see there"), ""),
+        key("listen", Tables, Required, "server"),
+        key("route", Tables, Required, "location"),
+        key("upstream", NamedTables, Required, "upstream"),
+    ],
+);
 
 /// What of it an included file may have.
-pub(super) static INCLUDED: Section = section("an included file", "an included file", &[
-    key("listen", Tables, Otherwise("nothing"), "server"),
-    key("route", Tables, Otherwise("nothing"), "location"),
-    key("upstream", NamedTables, Otherwise("nothing"), "upstream"),
-]);
+pub(super) static INCLUDED: Section = section(
+    "an included file",
+    "an included file",
+    &[
+        key("listen", Tables, Otherwise("nothing"), "server"),
+        key("route", Tables, Otherwise("nothing"), "location"),
+        key("upstream", NamedTables, Otherwise("nothing"), "upstream"),
+    ],
+);
 
 pub(super) static ADMIN: Section =
     section("`[admin]`", "`[admin]`", &[key("address", Address, Required, "")]);
 
-pub(super) static LOG: Section = section("`[log]`", "`[log]`", &[
-    key("level", OneOf(LEVELS), Value("info"), "error_log"),
-    key("file", Path, Otherwise("standard error"), "error_log"),
-    key("access", Text, Value("off"), "access_log"),
-    key("format", Template, Value("combined"), "log_format"),
-]);
+pub(super) static LOG: Section = section(
+    "`[log]`",
+    "`[log]`",
+    &[
+        key("level", OneOf(LEVELS), Value("info"), ""),
+        key("file", Path, Otherwise("standard error"), "error_log"),
+        key("access", Text, Value("off"), "access_log"),
+        key("format", Template, Value("combined"), "log_format"),
+    ],
+);
 
-pub(super) static SANDBOX: Section = section("`[sandbox]`", "`[sandbox]`", &[
-    key("pick_deadline", Duration("1ms", "1s"), Value("10ms"), ""),
-    key("init_deadline", Duration("1ms", "60s"), Value("1s"), ""),
-    key("memory", Size("64k", "4g"), Value("64m"), ""),
-    key("max_faults", Number(1, 1_000_000), Value("5"), ""),
-    key("fault_window", Duration("1s", "24h"), Value("60s"), ""),
-]);
+pub(super) static SANDBOX: Section = section(
+    "`[sandbox]`",
+    "`[sandbox]`",
+    &[
+        key("pick_deadline", Duration("1ms", "1s"), Value("10ms"), ""),
+        key("init_deadline", Duration("1ms", "60s"), Value("1s"), ""),
+        key("memory", Size("64k", "4g"), Value("64m"), ""),
+        key("max_faults", Number(1, 1_000_000), Value("5"), ""),
+        key("fault_window", Duration("1s", "24h"), Value("60s"), ""),
+    ],
+);
 
-pub(super) static LIMITS: Section = section("`[limits]`", "`[limits]`", &[
-    key("header_timeout", Duration("1ms", "24h"), Value("60s"), "client_header_timeout"),
-    key("body_timeout", Duration("1ms", "24h"), Value("60s"), "client_body_timeout"),
-    key("idle_timeout", Duration("1ms", "24h"), Value("75s"), "keepalive_timeout"),
-    key("send_timeout", Duration("1ms", "24h"), Value("60s"), "send_timeout"),
-    key("max_head", Size("8k", "1m"), Value("32k"), "large_client_header_buffers"),
-    key("max_body", Size("0", "1048576g"), Value("1g"), "client_max_body_size"),
-]);
+pub(super) static LIMITS: Section = section(
+    "`[limits]`",
+    "`[limits]`",
+    &[
+        key("header_timeout", Duration("1ms", "24h"), Value("60s"), "client_header_timeout"),
+        key("body_timeout", Duration("1ms", "24h"), Value("60s"), "client_body_timeout"),
+        key("idle_timeout", Duration("1ms", "24h"), Value("75s"), "keepalive_timeout"),
+        key("send_timeout", Duration("1ms", "24h"), Value("60s"), "send_timeout"),
+        key("max_head", Size("8k", "1m"), Value("32k"), "large_client_header_buffers"),
+        key("max_body", Size("0", "1048576g"), Value("1g"), "client_max_body_size"),
+    ],
+);
 
-pub(super) static LISTEN: Section = section("`[[listen]]`", "a listener", &[
-    key("address", Address, Required, "listen"),
-    key("backlog", Number(1, 65535), Value("1024"), "backlog"),
-]);
+pub(super) static LISTEN: Section = section(
+    "`[[listen]]`",
+    "a listener",
+    &[
+        key("address", Address, Required, "listen"),
+        key("backlog", Number(1, 65535), Value("1024"), "backlog"),
+    ],
+);
 
-pub(super) static ROUTE: Section = section("`[[route]]`", "a route", &[
-    key("host", Texts, Otherwise("every host"), "server_name"),
-    key("path", Text, Value("/"), "location"),
-    key("upstream", Text, Required, "proxy_pass"),
-    key("max_body", Size("0", "1048576g"), Otherwise("`limits.max_body`"), "client_max_body_size"),
-    key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
-    key("response_headers", Headers, Otherwise("nothing"), "add_header"),
-]);
+pub(super) static ROUTE: Section = section(
+    "`[[route]]`",
+    "a route",
+    &[
+        key("host", Texts, Otherwise("every host"), "server_name"),
+        key("path", Text, Value("/"), "location"),
+        key("upstream", Text, Required, "proxy_pass"),
+        key("max_body", Size("0", "1048576g"), Otherwise("`limits.max_body`"), "client_max_body_size"),
+        key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
+        key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+    ],
+);
 
-pub(super) static UPSTREAM: Section = section("`[upstream.<name>]`", "an upstream", &[
-    key("backends", Backends, Required, "server"),
-    key("policy", Policy, Value("round_robin"), ""),
-    key("hash_key", Template, Otherwise("nothing"), "hash"),
-    key("connect_timeout", Duration("1ms", "24h"), Value("5s"), "proxy_connect_timeout"),
-    key("send_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_send_timeout"),
-    key("read_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_read_timeout"),
-    key("idle_connections", Number(0, 65535), Value("64"), "keepalive"),
-    key("idle_timeout", Duration("1ms", "24h"), Value("60s"), "keepalive_timeout"),
-    key("tries", Number(0, 1000), Value("0"), "proxy_next_upstream_tries"),
-    key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
-    key("response_headers", Headers, Otherwise("nothing"), "add_header"),
-]);
+pub(super) static UPSTREAM: Section = section(
+    "`[upstream.<name>]`",
+    "an upstream",
+    &[
+        key("backends", Backends, Required, "server"),
+        key("policy", Policy, Value("round_robin"), ""),
+        key("hash_key", Template, Otherwise("nothing"), "hash"),
+        key("connect_timeout", Duration("1ms", "24h"), Value("5s"), "proxy_connect_timeout"),
+        key("send_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_send_timeout"),
+        key("read_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_read_timeout"),
+        key("idle_connections", Number(0, 65535), Value("64"), "keepalive"),
+        key("idle_timeout", Duration("1ms", "24h"), Value("60s"), "keepalive_timeout"),
+        key("tries", Number(0, 1000), Value("0"), "proxy_next_upstream_tries"),
+        key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
+        key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+    ],
+);
 
-pub(super) static BACKEND: Section = section("`backends = [{ ... }]`", "a backend", &[
-    key("address", Address, Required, "server"),
-    key("weight", Number(1, 65535), Value("1"), "weight"),
-    key("backup", Flag, Value("false"), "backup"),
-    key("down", Flag, Value("false"), "down"),
-    key("zone", Text, Otherwise("none"), ""),
-    key("labels", Labels, Otherwise("none"), ""),
-]);
+pub(super) static BACKEND: Section = section(
+    "`backends = [{ ... }]`",
+    "a backend",
+    &[
+        key("address", Address, Required, "server"),
+        key("weight", Number(1, 65535), Value("1"), "weight"),
+        key("backup", Flag, Value("false"), "backup"),
+        key("down", Flag, Value("false"), "down"),
+        key("zone", Text, Otherwise("none"), ""),
+        key("labels", Labels, Otherwise("none"), ""),
+    ],
+);
 
 pub(super) static POLICY: Section = Section {
     title: "`policy = { ... }`",

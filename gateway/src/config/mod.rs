@@ -9,6 +9,7 @@
 //! a deserialiser stops at the first mistake.
 
 mod check;
+mod control;
 mod env;
 mod fields;
 mod file;
@@ -25,6 +26,7 @@ mod units;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use control::control_of;
 pub use model::Config;
 pub use nearest::did_you_mean;
 pub use place::{Place, Sources};

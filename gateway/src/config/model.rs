@@ -9,6 +9,8 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::place::Place;
+pub use crate::listen::Address as ListenAddress;
+pub use crate::route::{HostPattern, PathPattern};
 use crate::template::Template;
 use crate::upstream::Address;
 
@@ -119,15 +121,6 @@ pub struct Listen {
     pub place: Place,
 }
 
-/// Where a listener accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ListenAddress {
-    /// An address; port 0 is any free port. An IPv6 address takes no IPv4 connections.
-    Tcp(SocketAddr),
-    /// Path of a unix socket.
-    Unix(PathBuf),
-}
-
 /// Which requests go to which upstream.
 #[derive(Debug)]
 pub struct Route {
@@ -145,26 +138,6 @@ pub struct Route {
     pub response_headers: Vec<HeaderRule>,
     /// Where it was configured.
     pub place: Place,
-}
-
-/// A host that a route serves, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum HostPattern {
-    /// Every host that no other route names.
-    Any,
-    /// `*.example.com`: hosts that end in this text, which begins with a dot.
-    Suffix(Box<str>),
-    /// This host.
-    Exact(Box<str>),
-}
-
-/// A path that a route serves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PathPattern {
-    /// Paths that begin with this; the longest one wins.
-    Prefix(Box<str>),
-    /// This path.
-    Exact(Box<str>),
 }
 
 /// What to do with a header field.

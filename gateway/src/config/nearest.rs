@@ -1,7 +1,7 @@
 //! "Did you mean ...?"
 
 /// The candidate that `word` was most likely meant to be: the same but for case and dashes, a slip
-/// or two of the finger away, or begun but not ended. None if nothing comes near.
+/// or two of the finger away, or one the beginning of the other. None if nothing comes near.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = normal(word);
@@ -10,36 +10,17 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .into_iter()
         .filter_map(|candidate| {
             let normal = normal(candidate);
-            let begun = word.len() >= 3 && normal.starts_with(&word);
-            let distance = distance(&word, &normal);
-            (distance <= slips || begun).then_some((!begun, distance, candidate))
+            let shorter = word.len().min(normal.len());
+            let begun = shorter >= 3 && (normal.starts_with(&word) || word.starts_with(&normal));
+            let distance = strsim::osa_distance(&word, &normal);
+            (begun || distance <= slips && distance < shorter).then_some((distance, candidate))
         })
-        .min_by_key(|(begun, distance, _)| (*distance, *begun))
-        .map(|(_, _, candidate)| candidate)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }
 
-fn normal(word: &str) -> Vec<char> {
-    word.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
-}
-
-/// How many characters must be changed, added, left out or swapped with their neighbour to turn
-/// `a` into `b` (optimal string alignment; Damerau, "A technique for computer detection and
-/// correction of spelling errors", 1964).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let changed = rows[i][j] + usize::from(x != y);
-            let mut best = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+fn normal(word: &str) -> String {
+    word.replace('-', "_").to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -50,7 +31,9 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_seen() {
-        for word in ["least_con", "leastconn", "laest_conn", "Least-Conn", "least_comm", "least"] {
+        for word in
+            ["least_con", "leastconn", "laest_conn", "Least-Conn", "least_comm", "least", "least_conn_p"]
+        {
             assert_eq!(did_you_mean(word, POLICIES), Some("least_conn"), "{word}");
         }
     }
@@ -64,6 +47,7 @@ mod tests {
     fn something_else_is_not_forced_on_the_user() {
         assert_eq!(did_you_mean("fair", POLICIES), None);
         assert_eq!(did_you_mean("", POLICIES), None);
+        assert_eq!(did_you_mean("a", ["b"]), None);
         assert_eq!(did_you_mean("hash", []), None);
     }
 }

@@ -26,6 +26,10 @@ impl Place {
         self.end == 0
     }
 
+    pub(super) fn same_file(self, other: Self) -> bool {
+        self.file == other.file
+    }
+
     /// What stands at this place in the text of its file.
     pub(super) fn slice(self, text: &str) -> &str {
         text.get(self.start..self.end).unwrap_or_default()

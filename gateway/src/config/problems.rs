@@ -28,6 +28,11 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    /// Both texts may quote what the user wrote; they are made to stand on one line each.
+    fn new(severity: Severity, place: Place, message: &str, help: &str) -> Self {
+        Self { severity, place, message: one_line(message), help: one_line(help), other: None }
+    }
+
     /// Points at a second place.
     pub(super) fn with(&mut self, place: Place, label: &'static str) {
         self.other = Some((place, label));
@@ -48,7 +53,7 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> &mut Problem {
-        self.push(Severity::Error, place, message.into(), help.into())
+        self.push(Problem::new(Severity::Error, place, &message.into(), &help.into()))
     }
 
     /// Something that can hardly be meant.
@@ -58,12 +63,12 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> &mut Problem {
-        self.push(Severity::Warning, place, message.into(), help.into())
+        self.push(Problem::new(Severity::Warning, place, &message.into(), &help.into()))
     }
 
-    fn push(&mut self, severity: Severity, place: Place, message: String, help: String) -> &mut Problem {
+    fn push(&mut self, problem: Problem) -> &mut Problem {
         let at = self.list.len();
-        self.list.push(Problem { severity, place, message, help, other: None });
+        self.list.push(problem);
         &mut self.list[at]
     }
 
@@ -100,8 +105,7 @@ impl Problems {
     /// Adds an error that only showed later: a policy that refuses its options, say.
     /// `help` stands beside the caret and says how to mend it.
     pub fn add(&mut self, place: Place, message: impl Into<String>, help: impl Into<String>) {
-        let (message, help) = (message.into(), help.into());
-        self.list.push(Problem { severity: Severity::Error, place, message, help, other: None });
+        self.list.push(Problem::new(Severity::Error, place, &message.into(), &help.into()));
     }
 
     /// Whether there is none.
@@ -149,22 +153,31 @@ impl Problem {
         let span = |place| (sources.name(place), sources.characters(place));
         let charset = if colours { CharSet::Unicode } else { CharSet::Ascii };
         let config = Config::new().with_color(colours).with_char_set(charset);
-        let mut report = Report::build(kind, span(self.place))
+        let mut labels = vec![(self.place, self.help.as_str(), colour)];
+        labels.extend(self.other.map(|(place, label)| (place, label, Color::Blue)));
+        // Within a file from top to bottom, or the drawing begins a second box.
+        if self.other.is_some_and(|(place, _)| place.same_file(self.place)) {
+            labels.sort_by_key(|(place, ..)| *place);
+        }
+        let files: Vec<_> = labels.iter().map(|(p, ..)| (sources.name(*p), sources.text(*p))).collect();
+        let label = |(place, text, colour)| Label::new(span(place)).with_message(text).with_color(colour);
+        let report = Report::build(kind, span(self.place))
             .with_config(config)
             .with_message(&self.message)
-            .with_label(Label::new(span(self.place)).with_message(&self.help).with_color(colour));
-        let mut files = vec![(sources.name(self.place), sources.text(self.place))];
-        if let Some((place, label)) = self.other {
-            report.add_label(Label::new(span(place)).with_message(label).with_color(Color::Blue));
-            files.push((sources.name(place), sources.text(place)));
-        }
+            .with_labels(labels.into_iter().map(label))
+            .finish();
         let mut text = Vec::new();
         // Writing to memory cannot fail; if it ever did, the message alone would still be right.
-        if report.finish().write(ariadne::sources(files), &mut text).is_err() {
+        if report.write(ariadne::sources(files), &mut text).is_err() {
             return format!("{kind}: {}\n  {}\n", self.message, self.help);
         }
         without_trailing_blanks(&String::from_utf8_lossy(&text))
     }
+}
+
+fn one_line(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// The drawing pads its lines; text that is compared and pasted should not.

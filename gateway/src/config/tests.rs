@@ -3,8 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::keys::{self, Absent, Key, Kind, SECTIONS, Section};
+use super::model::{AccessLog, HeaderRule, HostPattern, ListenAddress, LogFormat, PathPattern};
 use super::{Loaded, Problems, load_with};
+use crate::template::Template;
 
 const FOLDER: &str = "../tests/configs/";
 
@@ -73,4 +78,203 @@ fn every_good_file_is_read_with_the_warnings_beside_it() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// A configuration of one file with this text.
+fn of(text: &str) -> Result<Loaded, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pointsman.toml");
+    fs::write(&path, text).unwrap();
+    load(&path)
+}
+
+const SMALLEST: &str =
+    "[[listen]]\naddress = '8080'\n[[route]]\nupstream = 'a'\n[upstream.a]\nbackends = ['a:80']\n";
+
+#[test]
+fn a_key_that_is_not_written_has_the_default_of_the_table() {
+    let config = of(SMALLEST).unwrap().config;
+    let upstream = &config.upstreams[0];
+    assert_eq!(config.quit_timeout, Duration::from_secs(30));
+    assert_eq!(config.limits.max_body, 1 << 30);
+    assert_eq!(config.routes[0].max_body, 1 << 30);
+    assert_eq!(config.sandbox.pick_deadline, Duration::from_millis(10));
+    assert_eq!((&*upstream.policy.name, upstream.tries), ("round_robin", None));
+    assert_eq!((upstream.connect_timeout, upstream.idle_connections), (Duration::from_secs(5), 64));
+    assert_eq!((upstream.backends[0].weight, upstream.backends[0].down), (1, false));
+    assert_eq!(config.routes[0].hosts, [HostPattern::Any]);
+    assert_eq!(config.routes[0].path, PathPattern::Prefix("/".into()));
+    assert!(config.policies.ends_with("policies") && config.policies.is_absolute());
+}
+
+#[test]
+fn every_value_arrives() {
+    let loaded = load(Path::new("../tests/configs/good/everything.toml")).unwrap();
+    let config = &loaded.config;
+    let folder = Path::new("../tests/configs/good");
+    assert_eq!((config.workers.get(), &config.control), (2, &folder.join("pointsman.sock")));
+    assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9901");
+    assert_eq!(config.log.access, AccessLog::Stdout);
+    assert!(matches!(config.log.format, LogFormat::Json));
+    assert_eq!(config.limits.max_body, u64::MAX, "0 is no limit, as in nginx");
+    assert_eq!(config.listen[2].address, ListenAddress::Unix(folder.join("run/pointsman.sock")));
+
+    let chat = &config.upstreams[0];
+    let names: Vec<_> = chat.backends.iter().map(|backend| &*backend.name).collect();
+    assert_eq!(names, ["127.0.0.1:8001", "127.0.0.1:8002", "unix:/run/c.sock", "[::1]:8003"]);
+    assert_eq!((chat.backends[1].weight, chat.backends[1].zone.as_deref()), (2, Some("a")));
+    assert_eq!(chat.backends[1].labels, [("gpu".into(), "yes".into())]);
+    assert_eq!(chat.send_timeout, Duration::from_secs(90));
+    assert_eq!(chat.hash_key.as_ref().unwrap().to_string(), "${request_uri}");
+    let options = serde_json::json!({
+        "decay": "10s", "share": 0.5, "since": "2026-01-01", "names": ["a", "b"], "inner": { "deep": true },
+    });
+    assert_eq!(serde_json::Value::Object(chat.policy.options.clone()), options);
+}
+
+#[test]
+fn a_route_overrides_its_upstreams_header_rules_one_by_one() {
+    let loaded = load(Path::new("../tests/configs/good/everything.toml")).unwrap();
+    let rules = |rules: &[HeaderRule]| {
+        let value = |rule: &HeaderRule| rule.value.as_ref().map(ToString::to_string);
+        rules.iter().map(|rule| (rule.name.to_string(), value(rule))).collect::<Vec<_>>()
+    };
+    let first = &loaded.config.routes[0];
+    assert_eq!(first.hosts, [HostPattern::Below(".example.com".into())]);
+    assert_eq!(first.path, PathPattern::Exact("/Chat".into()));
+    assert_eq!(
+        rules(&first.request_headers),
+        [
+            ("x-request-time".to_owned(), Some("now".to_owned())),
+            ("x-real-ip".to_owned(), Some("$remote_addr".to_owned())),
+            ("accept-encoding".to_owned(), None),
+        ]
+    );
+    assert_eq!(
+        rules(&loaded.config.routes[1].response_headers),
+        [("server".to_owned(), None), ("via".to_owned(), None),]
+    );
+}
+
+#[test]
+fn included_files_are_read_once_and_add_to_the_main_one() {
+    let loaded = load(Path::new("../tests/configs/good/least_conn.toml")).unwrap();
+    let names: Vec<_> = loaded.config.upstreams.iter().map(|upstream| &*upstream.name).collect();
+    assert_eq!(names, ["backend", "files"]);
+    assert_eq!(loaded.sources.paths().count(), 2);
+    assert_eq!(loaded.config.routes[1].upstream, 1);
+}
+
+/// A text that gives `key` of this section a date, which nothing takes.
+fn with_a_date(section: &Section, key: &str) -> String {
+    let title = section.title.trim_matches('`').replace("<name>", "a");
+    match title.as_str() {
+        "the top of the main file" => format!("{key} = 1979-05-27"),
+        "backends = [{ ... }]" => format!("upstream.a.backends = [{{ {key} = 1979-05-27 }}]"),
+        "policy = { ... }" => format!("upstream.a.policy = {{ {key} = 1979-05-27 }}"),
+        title => format!("{title}\n{key} = 1979-05-27"),
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_read() {
+    for section in SECTIONS.into_iter().chain([&keys::POLICY]) {
+        for key in section.names() {
+            let problems = of(&with_a_date(section, key)).unwrap_err().to_string();
+            let complaint = format!("`{key}` cannot be a date");
+            assert!(problems.contains(&complaint), "{} {key}:\n{problems}", section.title);
+        }
+    }
+}
+
+#[test]
+fn no_beginning_of_a_file_makes_it_panic() {
+    let read = |file: &str| fs::read_to_string(format!("{FOLDER}{file}")).unwrap();
+    let text = read("several_lines.toml") + &read("good/everything.toml");
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(5) {
+        if let Err(problems) = of(&text[..end]) {
+            assert!(!problems.is_empty() && !problems.to_string().is_empty());
+            assert!(problems.coloured().contains("Error"));
+        }
+    }
+}
+
+#[test]
+fn what_shows_later_is_shown_at_its_place_too() {
+    let text = format!("{SMALLEST}policy = {{ use = 'fair', decay = 1 }}\n");
+    let loaded = of(&text).unwrap();
+    let mut problems = Problems::new(Arc::clone(&loaded.sources));
+    let place = loaded.config.upstreams[0].policy.place;
+    problems.add(place, "policy `fair` refused its options: no `decay`", "see what it takes");
+    let shown = problems.to_string();
+    assert!(shown.contains("Error: policy `fair` refused its options: no `decay`"), "{shown}");
+    assert!(shown.contains("7 | policy = { use = 'fair', decay = 1 }"), "{shown}");
+    assert!(loaded.sources.describe(place).ends_with("pointsman.toml:7:10"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_problem() {
+    let problems = load(Path::new("nowhere.toml")).unwrap_err().to_string();
+    assert!(problems.starts_with("Error: cannot read `nowhere.toml`: No such file"), "{problems}");
+}
+
+/// The rows of the tables in the reference, by heading: key, type, default, nginx's name.
+fn reference() -> Vec<(String, [String; 4])> {
+    let page = fs::read_to_string("../docs/configuration.md").unwrap();
+    let mut heading = String::new();
+    let mut rows = Vec::new();
+    for line in page.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            heading = title.to_owned();
+        }
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        if let ["", key, kind, default, meaning, nginx, ""] = cells[..]
+            && key.starts_with('`')
+        {
+            assert!(!meaning.is_empty(), "{line}");
+            rows.push((heading.clone(), [key, kind, default, nginx].map(str::to_owned)));
+        }
+    }
+    rows
+}
+
+/// A row as the table of keys has it.
+fn row(key: &Key) -> [String; 4] {
+    let quoted = !matches!(key.kind, Kind::Number(..) | Kind::Flag);
+    let default = match key.default {
+        Absent::Required => "required".to_owned(),
+        Absent::Value(value) if quoted => format!("`\"{value}\"`"),
+        Absent::Value(value) => format!("`{value}`"),
+        Absent::Otherwise(words) => words.to_owned(),
+    };
+    let nginx = if key.nginx.is_empty() { String::new() } else { format!("`{}`", key.nginx) };
+    [format!("`{}`", key.name), key.kind.to_string(), default, nginx]
+}
+
+#[test]
+fn the_reference_has_every_key_with_its_type_default_and_nginx_name() {
+    let title = |section: &Section| section.title.replace("the top", "The top");
+    let expected: Vec<_> = SECTIONS
+        .into_iter()
+        .flat_map(|section| section.keys.iter().map(move |key| (title(section), row(key))))
+        .collect();
+    let written = reference();
+    for (written, expected) in written.iter().zip(&expected) {
+        assert_eq!(written, expected);
+    }
+    assert_eq!(written.len(), expected.len());
+}
+
+#[test]
+fn the_variables_of_the_reference_exist() {
+    let page = fs::read_to_string("../docs/configuration.md").unwrap();
+    let (_, rest) = page.split_once("## Variables").unwrap();
+    let names =
+        rest.lines().filter(|line| line.starts_with("| `$")).filter_map(|line| line.split('`').nth(1));
+    let names: Vec<_> = names.collect();
+    assert!(names.len() > 30);
+    for name in names {
+        let name = name.replace("NAME", "x");
+        assert!(Template::parse(&name).is_ok(), "{name}");
+    }
 }

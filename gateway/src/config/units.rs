@@ -7,7 +7,8 @@ use std::time::Duration;
 pub(super) const DURATION_HELP: &str =
     "write numbers with ms, s, m, h, d or w, largest first: `500ms`, `30s`, `1h 30m`";
 /// What to say beside a size that is none.
-pub(super) const SIZE_HELP: &str = "write a whole number of bytes, or one with k, m or g: `768k`, `50m`, `1g`";
+pub(super) const SIZE_HELP: &str =
+    "write a whole number of bytes, or one with k, m or g: `768k`, `50m`, `1g`";
 
 /// Units from large to small, in milliseconds. A month (`M`) has 30 days, a year 365, as in nginx.
 const TIME: [(&str, u64); 8] = [
@@ -66,8 +67,16 @@ mod tests {
     #[test]
     fn durations_are_read_as_nginx_reads_them() {
         let cases = [
-            ("30s", 30_000), ("500ms", 500), ("1m", 60_000), ("1h 30m", 5_400_000), ("1h30m", 5_400_000),
-            ("600", 600_000), ("1m 30", 90_000), ("1d", 86_400_000), ("2w", 1_209_600_000), ("0", 0),
+            ("30s", 30_000),
+            ("500ms", 500),
+            ("1m", 60_000),
+            ("1h 30m", 5_400_000),
+            ("1h30m", 5_400_000),
+            ("600", 600_000),
+            ("1m 30", 90_000),
+            ("1d", 86_400_000),
+            ("2w", 1_209_600_000),
+            ("0", 0),
         ];
         for (text, milliseconds) in cases {
             assert_eq!(duration(text).map(|d| d.as_millis()), Some(milliseconds), "{text}");
@@ -76,7 +85,8 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", " ", "s", "30sec", "-1s", "1.5s", "30m 1h", "1s 2s", "30 s", "999999999999y", "1s,"] {
+        for text in ["", " ", "s", "30sec", "-1s", "1.5s", "30m 1h", "1s 2s", "30 s", "999999999999y", "1s,"]
+        {
             assert_eq!(duration(text), None, "{text}");
         }
     }

@@ -14,13 +14,17 @@ use crate::policy::Facts;
 pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> Result<Facts, Refusal> {
     let Parts { method, uri, version, mut headers, .. } = parts;
     if method == Method::CONNECT {
-        return Err(Refusal::closing(StatusCode::METHOD_NOT_ALLOWED, "this is a gateway, not a tunnel: CONNECT is not served"));
+        return Err(Refusal::closing(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this is a gateway, not a tunnel: CONNECT is not served",
+        ));
     }
     check_framing(&headers, version)?;
     let authority = authority(&uri, &headers, version)?;
     let host = Bytes::copy_from_slice(host_of(&authority)?.to_ascii_lowercase().as_bytes());
     if !authority.is_empty() {
-        let value = HeaderValue::from_str(&authority).map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
+        let value = HeaderValue::from_str(&authority)
+            .map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
         headers.insert(header::HOST, value);
     }
     count_down_max_forwards(&method, &mut headers)?;
@@ -56,7 +60,9 @@ fn authority(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<String,
     let host = host.map(|value| std::str::from_utf8(value.as_bytes())).transpose();
     let host = host.map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
     match (uri.authority(), host) {
-        (Some(target), Some(host)) if version == Version::HTTP_2 && !host.eq_ignore_ascii_case(target.as_str()) => {
+        (Some(target), Some(host))
+            if version == Version::HTTP_2 && !host.eq_ignore_ascii_case(target.as_str()) =>
+        {
             Err(Refusal::malformed("the Host field disagrees with :authority"))
         }
         (Some(target), _) => Ok(target.as_str().to_owned()),
@@ -78,7 +84,8 @@ fn host_of(authority: &str) -> Result<&str, Refusal> {
     let parsed: Authority = authority.parse().map_err(|_| wrong())?;
     let host_length = parsed.host().len();
     let port = &authority[host_length..];
-    let port_is_number = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let port_is_number = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     if host_length == 0 || !port_is_number {
         return Err(wrong());
     }
@@ -147,7 +154,10 @@ mod tests {
     #[test]
     fn the_target_wins_over_the_field_in_absolute_form() {
         let facts = admitted(Version::HTTP_11, "http://a.example/x", &[("host", "b")]).unwrap();
-        assert_eq!((&facts.host[..], &facts.headers["host"]), (&b"a.example"[..], &HeaderValue::from_static("a.example")));
+        assert_eq!(
+            (&facts.host[..], &facts.headers["host"]),
+            (&b"a.example"[..], &HeaderValue::from_static("a.example"))
+        );
         assert_eq!(facts.target, "/x");
     }
 
@@ -166,7 +176,10 @@ mod tests {
     fn framing_that_could_be_read_twice_is_refused() {
         let host = ("host", "a");
         let refused = |fields: &[(&str, &str)], version| admitted(version, "/", fields).unwrap_err();
-        assert_eq!(refused(&[host, ("transfer-encoding", "chunked"), ("content-length", "5")], Version::HTTP_11), 400);
+        assert_eq!(
+            refused(&[host, ("transfer-encoding", "chunked"), ("content-length", "5")], Version::HTTP_11),
+            400
+        );
         assert_eq!(refused(&[host, ("transfer-encoding", "chunked")], Version::HTTP_10), 400);
         for coding in ["gzip, chunked", "chunked, chunked", "xchunked", "identity", "\"chunked\""] {
             assert_eq!(refused(&[host, ("transfer-encoding", coding)], Version::HTTP_11), 501, "{coding}");
@@ -183,7 +196,11 @@ mod tests {
     #[test]
     fn max_forwards_counts_down_to_an_answer_of_our_own() {
         let request = |left: &'static str| {
-            let request = Request::builder().method("OPTIONS").uri("/").header("host", "a").header("max-forwards", left);
+            let request = Request::builder()
+                .method("OPTIONS")
+                .uri("/")
+                .header("host", "a")
+                .header("max-forwards", left);
             admit(request.body(()).unwrap().into_parts().0, None, false)
         };
         assert_eq!(request("3").unwrap().headers["max-forwards"], "2");

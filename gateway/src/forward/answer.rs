@@ -35,7 +35,12 @@ impl Refusal {
 
     /// The response. Its text is the status and the reason, a line each.
     pub(super) fn into_response(self, http1: bool) -> Response<Body> {
-        let text = format!("{} {}\n{}\n", self.status.as_str(), self.status.canonical_reason().unwrap_or(""), self.reason);
+        let text = format!(
+            "{} {}\n{}\n",
+            self.status.as_str(),
+            self.status.canonical_reason().unwrap_or(""),
+            self.reason
+        );
         let mut response = Response::new(whole(text));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

@@ -77,7 +77,14 @@ impl Attempt {
         }
         let now = clock::now();
         let total = clock::span(self.began(), now);
-        let outcome = Outcome { verdict, status: self.status, connect: self.connect, first_byte: self.first_byte, total, now };
+        let outcome = Outcome {
+            verdict,
+            status: self.status,
+            connect: self.connect,
+            first_byte: self.first_byte,
+            total,
+            now,
+        };
         self.ended = Some(outcome);
         self.in_flight.stats().record(&outcome, &self.in_force.generation.upstreams[self.upstream].stats);
         if let Some((candidate, age)) = self.candidate
@@ -106,7 +113,11 @@ pub(super) struct Answered {
 
 impl Story {
     /// Sends the request to the chosen backend and waits for the head of its answer.
-    pub(super) async fn attempt(&mut self, chosen: &Chosen, body: &mut RequestBody) -> Result<Answered, Failure> {
+    pub(super) async fn attempt(
+        &mut self,
+        chosen: &Chosen,
+        body: &mut RequestBody,
+    ) -> Result<Answered, Failure> {
         let now = self.now();
         let mut attempt = Attempt::begin(Rc::clone(&self.in_force), self.upstream, chosen, now);
         let alarm = self.worker.alarms.alarm();
@@ -126,7 +137,13 @@ impl Story {
         }
     }
 
-    async fn try_once(&mut self, attempt: &mut Attempt, alarm: &Alarm, fresh: bool, body: &mut RequestBody) -> Result<(Head, Connection), Failure> {
+    async fn try_once(
+        &mut self,
+        attempt: &mut Attempt,
+        alarm: &Alarm,
+        fresh: bool,
+        body: &mut RequestBody,
+    ) -> Result<(Head, Connection), Failure> {
         let settings = attempt.settings();
         let oldest = attempt.began().saturating_sub(micros(settings.idle_timeout));
         let kept = if fresh { None } else { self.worker.pools.take(attempt.backend.slot, oldest) };
@@ -137,7 +154,16 @@ impl Story {
         };
         request_head::write(self, body.is_chunked(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
-        let mut exchange = Exchange { connection: &mut connection, body, alarm, timeouts, waiting: None, moved: 0, interim: 0, broken: None };
+        let mut exchange = Exchange {
+            connection: &mut connection,
+            body,
+            alarm,
+            timeouts,
+            waiting: None,
+            moved: 0,
+            interim: 0,
+            broken: None,
+        };
         let method = &self.facts.method;
         let head = loop {
             let head = poll_fn(|cx| exchange.poll(method, cx)).await;
@@ -149,7 +175,12 @@ impl Story {
         };
         match head {
             Ok(head) => Ok((head, connection)),
-            Err(kind) => Err(Failure { kind, sent: connection.has_sent(), answered: connection.has_answered(), reused }),
+            Err(kind) => Err(Failure {
+                kind,
+                sent: connection.has_sent(),
+                answered: connection.has_answered(),
+                reused,
+            }),
         }
     }
 }
@@ -245,7 +276,9 @@ impl Exchange<'_> {
     fn timed_out(&self) -> FailureKind {
         match self.waiting {
             Some(Waiting::Client) => FailureKind::BodyTimeout,
-            Some(Waiting::Backend) => FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into()),
+            Some(Waiting::Backend) => {
+                FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into())
+            }
             _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
         }
     }
@@ -261,7 +294,9 @@ impl Story {
         if head.status == StatusCode::EARLY_HINTS && self.version == http::Version::HTTP_11 {
             let mut text = b"HTTP/1.1 103 Early Hints\r\n".to_vec();
             for (name, value) in &head.headers {
-                text.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+                text.extend_from_slice(
+                    &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat(),
+                );
             }
             text.extend_from_slice(b"\r\n");
             self.peer.send_interim(&text);

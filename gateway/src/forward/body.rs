@@ -120,7 +120,9 @@ impl Relay {
             self.request.abandon();
         }
         match connection.poll_body(cx) {
-            Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Some(Err(self.cut(Verdict::TimedOut)))),
+            Poll::Pending if self.alarm.poll(cx).is_ready() => {
+                Poll::Ready(Some(Err(self.cut(Verdict::TimedOut))))
+            }
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!("{}: {error}", self.attempt.backend.name);

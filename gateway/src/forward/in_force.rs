@@ -77,7 +77,10 @@ impl Route {
     /// Does one of its header rules use this variable?
     #[must_use]
     pub fn uses(&self, variable: &Variable) -> bool {
-        self.request_headers.iter().chain(&self.response_headers).any(|rule| rule.value.as_ref().is_some_and(|value| value.uses(variable)))
+        self.request_headers
+            .iter()
+            .chain(&self.response_headers)
+            .any(|rule| rule.value.as_ref().is_some_and(|value| value.uses(variable)))
     }
 }
 

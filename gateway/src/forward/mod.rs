@@ -34,7 +34,11 @@ pub struct Forward(pub Rc<Worker>);
 impl Handler for Forward {
     type Body = Body;
 
-    fn handle(&self, peer: &Rc<Peer>, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + 'static {
+    fn handle(
+        &self,
+        peer: &Rc<Peer>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + 'static {
         handle(Rc::clone(&self.0), Rc::clone(peer), request)
     }
 }

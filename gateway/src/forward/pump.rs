@@ -25,7 +25,11 @@ pub(super) enum Stop {
 
 /// Moves what can be moved now. A client that is faster than the backend is not read: the next
 /// piece is fetched when the last one has been handed to the kernel.
-pub(super) fn pump(connection: &mut Connection, body: &mut RequestBody, cx: &mut Context<'_>) -> Result<Waiting, Stop> {
+pub(super) fn pump(
+    connection: &mut Connection,
+    body: &mut RequestBody,
+    cx: &mut Context<'_>,
+) -> Result<Waiting, Stop> {
     loop {
         match connection.poll_flush(cx) {
             Poll::Pending => return Ok(Waiting::Backend),
@@ -37,7 +41,9 @@ pub(super) fn pump(connection: &mut Connection, body: &mut RequestBody, cx: &mut
             Poll::Pending => return Ok(Waiting::Client),
             Poll::Ready(Err(error)) => return Err(Stop::Client(error)),
             Poll::Ready(Ok(Piece::Data(data))) => connection.send(data, body.is_chunked()),
-            Poll::Ready(Ok(Piece::End(trailers))) if body.is_chunked() => connection.send_end(trailers.as_ref()),
+            Poll::Ready(Ok(Piece::End(trailers))) if body.is_chunked() => {
+                connection.send_end(trailers.as_ref())
+            }
             Poll::Ready(Ok(Piece::End(_))) => {}
         }
     }

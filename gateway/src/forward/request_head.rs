@@ -35,9 +35,21 @@ pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
 fn ends_here(name: &str) -> bool {
     matches!(
         name,
-        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade" | "content-length"
-            | "expect" | "proxy-authorization" | "http2-settings" | "via" | "x-forwarded-for" | "x-forwarded-proto"
-            | "x-forwarded-host" | "x-real-ip"
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "content-length"
+            | "expect"
+            | "proxy-authorization"
+            | "http2-settings"
+            | "via"
+            | "x-forwarded-for"
+            | "x-forwarded-proto"
+            | "x-forwarded-host"
+            | "x-real-ip"
     )
 }
 
@@ -55,7 +67,9 @@ impl<'a> Named<'a> {
     fn by_connection(headers: &'a HeaderMap) -> Self {
         let list = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         let tokens = list(header::CONNECTION).flat_map(|value| value.split(',')).map(str::trim).collect();
-        let wants_trailers = list(header::TE).flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
+        let wants_trailers = list(header::TE)
+            .flat_map(|value| value.split(','))
+            .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
         Self { tokens, wants_trailers }
     }
 
@@ -115,7 +129,16 @@ fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
 
 /// Fields that even the configuration cannot set: they belong to the connection.
 fn ends_here_always(name: &str) -> bool {
-    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "content-length" | "te" | "upgrade")
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "content-length"
+            | "te"
+            | "upgrade"
+    )
 }
 
 fn frame(story: &Story, chunked: bool, out: &mut BytesMut) {

@@ -68,16 +68,26 @@ impl Failure {
     /// What the client is told.
     pub(super) fn refusal(self) -> Refusal {
         match self.kind {
-            FailureKind::Body(BodyError::TooLarge) => {
-                Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is larger than this route allows (max_body)")
+            FailureKind::Body(BodyError::TooLarge) => Refusal::closing(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the request's body is larger than this route allows (max_body)",
+            ),
+            FailureKind::Body(BodyError::Malformed) => {
+                Refusal::malformed("the request's body is cut or not framed as it should be")
             }
-            FailureKind::Body(BodyError::Malformed) => Refusal::malformed("the request's body is cut or not framed as it should be"),
-            FailureKind::BodyTimeout => {
-                Refusal::closing(StatusCode::REQUEST_TIMEOUT, "the request's body did not arrive in time (limits.body_timeout)")
+            FailureKind::BodyTimeout => Refusal::closing(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request's body did not arrive in time (limits.body_timeout)",
+            ),
+            FailureKind::Backend(Verdict::TimedOut, _) => {
+                Refusal::plain(StatusCode::GATEWAY_TIMEOUT, "the backend did not answer in time")
             }
-            FailureKind::Backend(Verdict::TimedOut, _) => Refusal::plain(StatusCode::GATEWAY_TIMEOUT, "the backend did not answer in time"),
-            FailureKind::Backend(Verdict::ConnectFailed, _) => Refusal::plain(StatusCode::BAD_GATEWAY, "no backend could be reached"),
-            FailureKind::Backend(..) => Refusal::plain(StatusCode::BAD_GATEWAY, "the backend gave no valid answer"),
+            FailureKind::Backend(Verdict::ConnectFailed, _) => {
+                Refusal::plain(StatusCode::BAD_GATEWAY, "no backend could be reached")
+            }
+            FailureKind::Backend(..) => {
+                Refusal::plain(StatusCode::BAD_GATEWAY, "the backend gave no valid answer")
+            }
         }
     }
 }
@@ -100,7 +110,10 @@ mod tests {
     fn a_post_that_a_backend_may_have_seen_is_never_sent_again() {
         for reused in [false, true] {
             assert_eq!(failure(Verdict::Broken, true, false, reused).next(&Method::POST, true), Next::GiveUp);
-            assert_eq!(failure(Verdict::TimedOut, true, false, reused).next(&Method::POST, true), Next::GiveUp);
+            assert_eq!(
+                failure(Verdict::TimedOut, true, false, reused).next(&Method::POST, true),
+                Next::GiveUp
+            );
         }
     }
 

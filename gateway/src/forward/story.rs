@@ -110,9 +110,14 @@ impl Story {
     pub(super) fn take_route(&mut self, body: &mut RequestBody) -> Result<(), Refusal> {
         let host = std::str::from_utf8(&self.facts.host).unwrap_or_default();
         let found = self.in_force.generation.routes.find(host, self.facts.target.path());
-        let route = Arc::clone(found.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND, "no route for this host and path"))?);
+        let route = Arc::clone(
+            found.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND, "no route for this host and path"))?,
+        );
         if self.facts.body_length.is_some_and(|length| length > route.max_body) {
-            let reason = format!("the request's body is larger than the {} bytes that this route allows (max_body)", route.max_body);
+            let reason = format!(
+                "the request's body is larger than the {} bytes that this route allows (max_body)",
+                route.max_body
+            );
             return Err(Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, reason));
         }
         body.limit(route.max_body);
@@ -145,7 +150,11 @@ impl Story {
             match decision {
                 Decision::Candidate(index) => {
                     let backend = Arc::clone(&picker.candidates().backends[index as usize]);
-                    return Ok(self.choose(Chosen { backend, candidate: Some((index, picker.age())), fresh: false }));
+                    return Ok(self.choose(Chosen {
+                        backend,
+                        candidate: Some((index, picker.age())),
+                        fresh: false,
+                    }));
                 }
                 Decision::Reject(status) => return Err(rejected(status)),
                 Decision::Exhausted => {}
@@ -168,9 +177,16 @@ impl Story {
             // Indices belong to the picker, which may have changed since the last attempt.
             let slots = |slot| self.tried.iter().any(|tried| tried.backend.slot == slot);
             let candidates = picker.candidates().backends.iter().enumerate();
-            self.facts.tried = candidates.filter(|(_, backend)| slots(backend.slot)).map(|(index, _)| index as u32).collect();
+            self.facts.tried = candidates
+                .filter(|(_, backend)| slots(backend.slot))
+                .map(|(index, _)| index as u32)
+                .collect();
         }
-        let key = if self.facts.key.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64(&self.facts.key) & ((1 << 53) - 1) };
+        let key = if self.facts.key.is_empty() {
+            0
+        } else {
+            xxhash_rust::xxh3::xxh3_64(&self.facts.key) & ((1 << 53) - 1)
+        };
         let random = (self.worker.random() >> 33) as u32;
         Ask { key, attempt, random, now: self.now(), body_length: self.facts.body_length }
     }
@@ -283,7 +299,13 @@ impl Story {
 
     pub(super) fn note_attempt(&mut self, attempt: &Attempt, total: u32) {
         let Attempt { backend, status, connect, first_byte, .. } = attempt;
-        self.tried.push(Tried { backend: Arc::clone(backend), status: *status, connect: *connect, first_byte: *first_byte, total });
+        self.tried.push(Tried {
+            backend: Arc::clone(backend),
+            status: *status,
+            connect: *connect,
+            first_byte: *first_byte,
+            total,
+        });
     }
 
     pub(super) fn end_attempt(&mut self, total: u32) {
@@ -294,7 +316,12 @@ impl Story {
 
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
         if let super::retry::FailureKind::Backend(verdict, reason) = &failure.kind {
-            tracing::warn!("upstream {}: {} {}: {reason}", self.upstream().name, attempt.backend.name, verdict.name());
+            tracing::warn!(
+                "upstream {}: {} {}: {reason}",
+                self.upstream().name,
+                attempt.backend.name,
+                verdict.name()
+            );
         }
     }
 }

@@ -67,7 +67,9 @@ impl Story {
             Variable::RemoteUser => out.extend_from_slice(user(&facts.headers).as_bytes()),
             Variable::ServerProtocol => out.extend_from_slice(self.protocol().as_bytes()),
             Variable::RequestLength => number(out, Some(self.request_length())),
-            Variable::RequestId => show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random()))),
+            Variable::RequestId => {
+                show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random())))
+            }
             Variable::ProxyAddXForwardedFor => {
                 list(out, &facts.headers, &HeaderName::from_static("x-forwarded-for"));
                 if !out.is_empty() && facts.headers.contains_key("x-forwarded-for") {
@@ -82,21 +84,37 @@ impl Story {
 
     fn write_upstream(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
-            Variable::UpstreamAddr => self.each(out, |tried, out| out.extend_from_slice(tried.backend.name.as_bytes())),
+            Variable::UpstreamAddr => {
+                self.each(out, |tried, out| out.extend_from_slice(tried.backend.name.as_bytes()))
+            }
             Variable::UpstreamStatus => self.each(out, |tried, out| match tried.status {
                 0 => out.extend_from_slice(b"502"),
                 status => number(out, Some(status)),
             }),
-            Variable::UpstreamResponseTime => self.each(out, |tried, out| seconds(out, u64::from(tried.total))),
-            Variable::UpstreamConnectTime => self.each(out, |tried, out| seconds(out, u64::from(tried.connect))),
-            Variable::UpstreamHeaderTime => self.each(out, |tried, out| seconds(out, u64::from(tried.first_byte))),
-            Variable::UpstreamName if self.route.is_some() => out.extend_from_slice(self.upstream().name.as_bytes()),
-            Variable::Policy if self.route.is_some() => out.extend_from_slice(self.upstream().policy.as_bytes()),
+            Variable::UpstreamResponseTime => {
+                self.each(out, |tried, out| seconds(out, u64::from(tried.total)))
+            }
+            Variable::UpstreamConnectTime => {
+                self.each(out, |tried, out| seconds(out, u64::from(tried.connect)))
+            }
+            Variable::UpstreamHeaderTime => {
+                self.each(out, |tried, out| seconds(out, u64::from(tried.first_byte)))
+            }
+            Variable::UpstreamName if self.route.is_some() => {
+                out.extend_from_slice(self.upstream().name.as_bytes())
+            }
+            Variable::Policy if self.route.is_some() => {
+                out.extend_from_slice(self.upstream().policy.as_bytes())
+            }
             Variable::UpstreamName | Variable::Policy => {}
             Variable::PickTime => number(out, Some(self.pick_nanos)),
-            Variable::PickExplanation => out.extend_from_slice(self.explanation.as_deref().unwrap_or_default().as_bytes()),
+            Variable::PickExplanation => {
+                out.extend_from_slice(self.explanation.as_deref().unwrap_or_default().as_bytes())
+            }
             Variable::Attempts => number(out, Some(self.tried.len())),
-            Variable::Route => out.extend_from_slice(self.route.as_ref().map_or("", |route| &route.name).as_bytes()),
+            Variable::Route => {
+                out.extend_from_slice(self.route.as_ref().map_or("", |route| &route.name).as_bytes())
+            }
             _ => return false,
         }
         true
@@ -108,7 +126,9 @@ impl Story {
             Variable::BodyBytesSent => number(out, Some(self.body_bytes)),
             Variable::BytesSent => number(out, Some(self.body_bytes + head_length(&self.answer_headers))),
             Variable::RequestTime => seconds(out, clock::now() - self.began),
-            Variable::SentHeader(name) | Variable::UpstreamHeader(name) => list(out, &self.answer_headers, name),
+            Variable::SentHeader(name) | Variable::UpstreamHeader(name) => {
+                list(out, &self.answer_headers, name)
+            }
             _ => {}
         }
     }
@@ -187,7 +207,8 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> &'a [u8] {
 /// User name of `Authorization: Basic`.
 fn user(headers: &HeaderMap) -> String {
     let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let encoded = credentials.and_then(|text| text.strip_prefix("Basic ").or_else(|| text.strip_prefix("basic ")));
+    let encoded =
+        credentials.and_then(|text| text.strip_prefix("Basic ").or_else(|| text.strip_prefix("basic ")));
     let decoded = encoded.and_then(|text| base64::engine::general_purpose::STANDARD.decode(text.trim()).ok());
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     text.split(':').next().unwrap_or_default().to_owned()

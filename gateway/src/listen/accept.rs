@@ -1,9 +1,12 @@
 //! The accept loop.
 
+use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
 use super::connection::{Handler, Settings, serve_connection};
@@ -13,17 +16,23 @@ use crate::alarm::Alarms;
 /// Pause after an accept failed for want of descriptors or memory: they may be back then.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Settings that may be replaced while connections are accepted; each connection keeps those
+/// that it began with.
+pub type Handed = Rc<RefCell<Rc<Settings>>>;
+
 /// Accepts connections and serves each in a task of its own, until the future is dropped.
 /// Nothing is awaited here but the next connection, and no failure ends the loop.
 pub async fn serve<H: Handler>(
     socket: Socket,
-    settings: Rc<Settings>,
+    settings: Handed,
     alarms: Rc<Alarms>,
     registry: Rc<Registry>,
     handler: H,
 ) {
+    let local = socket.address();
+    let desk = Desk { local, settings, alarms, registry, handler };
     loop {
-        if let Err(error) = accept(&socket, &settings, &alarms, &registry, &handler).await
+        if let Err(error) = desk.accept(&socket).await
             && !is_the_clients(&error)
         {
             tracing::error!("cannot accept a connection: {error}; trying again in {PAUSE:?}");
@@ -32,54 +41,39 @@ pub async fn serve<H: Handler>(
     }
 }
 
-async fn accept<H: Handler>(
-    socket: &Socket,
-    settings: &Rc<Settings>,
-    alarms: &Rc<Alarms>,
-    registry: &Rc<Registry>,
-    handler: &H,
-) -> io::Result<()> {
-    let peer = |address, local| {
-        Rc::new(Peer::new(
-            address,
-            local,
-            registry.accepted(),
-            alarms.alarm(),
-            settings,
-        ))
-    };
-    match socket {
-        Socket::Tcp(listener) => {
-            let (stream, address) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let peer = peer(Some(address), listener.local_addr().ok());
-            spawn_local(serve_connection(
-                stream,
-                peer,
-                Rc::clone(settings),
-                Rc::clone(registry),
-                handler.clone(),
-            ));
+/// Where connections are received.
+struct Desk<H> {
+    local: Option<SocketAddr>,
+    settings: Handed,
+    alarms: Rc<Alarms>,
+    registry: Rc<Registry>,
+    handler: H,
+}
+
+impl<H: Handler> Desk<H> {
+    async fn accept(&self, socket: &Socket) -> io::Result<()> {
+        match socket {
+            Socket::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                self.receive(stream, Some(address));
+            }
+            Socket::Unix(listener) => self.receive(listener.accept().await?.0, None),
         }
-        Socket::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
-            spawn_local(serve_connection(
-                stream,
-                peer(None, None),
-                Rc::clone(settings),
-                Rc::clone(registry),
-                handler.clone(),
-            ));
-        }
+        Ok(())
     }
-    Ok(())
+
+    fn receive<S: AsyncRead + AsyncWrite + Unpin + 'static>(&self, stream: S, address: Option<SocketAddr>) {
+        let settings = Rc::clone(&self.settings.borrow());
+        let serial = self.registry.accepted();
+        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), &settings));
+        let registry = Rc::clone(&self.registry);
+        spawn_local(serve_connection(stream, peer, settings, registry, self.handler.clone()));
+    }
 }
 
 /// Did the client leave before it was accepted? That is no concern of ours.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | InvalidInput | NotConnected
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
 }

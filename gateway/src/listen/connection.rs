@@ -41,9 +41,7 @@ pub struct Settings {
 /// Who answers requests.
 pub trait Handler: Clone + 'static {
     /// The body of an answer.
-    type Body: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync>
-        + Unpin
-        + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Unpin + 'static;
 
     /// Answers one request of the client at `peer`.
     fn handle(
@@ -69,13 +67,7 @@ pub(super) async fn serve_connection<S, H>(
         return;
     };
     peer.note_bytes(settings.header_timeout);
-    let io = ClientIo::new(
-        socket,
-        first,
-        Rc::clone(&peer),
-        settings.header_timeout,
-        settings.send_timeout,
-    );
+    let io = ClientIo::new(socket, first, Rc::clone(&peer), settings.header_timeout, settings.send_timeout);
     if http2 {
         peer.set_http2();
         serve_http2(io, peer, &settings, &registry, handler).await;
@@ -182,16 +174,12 @@ async fn serve_http1<S, H>(
     H: Handler,
 {
     let mut builder = http1::Builder::new();
-    builder
-        .header_read_timeout(None)
-        .max_buf_size(settings.max_head.max(8192))
-        .pipeline_flush(true);
+    builder.header_read_timeout(None).max_buf_size(settings.max_head.max(8192)).pipeline_flush(true);
     let service = service_fn(|request| answer(&handler, &peer, request));
     let mut connection = builder.serve_connection(io, service);
     let mut leaving = false;
     let timed_out =
-        poll_fn(|cx| poll_connection(Pin::new(&mut connection), &mut leaving, &peer, registry, cx))
-            .await;
+        poll_fn(|cx| poll_connection(Pin::new(&mut connection), &mut leaving, &peer, registry, cx)).await;
     if timed_out && peer.waiting() == Waiting::Head {
         let mut socket = connection.into_parts().io.into_socket();
         let length = "the request's head did not arrive in time (limits.header_timeout)\n";
@@ -200,8 +188,7 @@ async fn serve_http1<S, H>(
             length.len()
         );
         // Best effort: the client has been too slow already.
-        let _ =
-            tokio::time::timeout(Duration::from_secs(1), socket.write_all(head.as_bytes())).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(head.as_bytes())).await;
     }
 }
 

@@ -34,13 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
         header_timeout: Duration,
         send_timeout: Duration,
     ) -> Self {
-        Self {
-            socket: TokioIo::new(socket),
-            first,
-            peer,
-            header_timeout,
-            send_timeout,
-        }
+        Self { socket: TokioIo::new(socket), first, peer, header_timeout, send_timeout }
     }
 
     /// The bare socket, once hyper is done with it.
@@ -102,11 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Write for ClientIo<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_interim(cx))?;
         let write = Pin::new(&mut self.socket).poll_write(cx, buf);
         self.note_write(write)

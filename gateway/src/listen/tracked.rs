@@ -34,10 +34,7 @@ pub struct Tracked<B> {
 
 impl<B> Tracked<B> {
     pub(super) fn new(body: B, serving: Serving) -> Self {
-        Self {
-            body,
-            _serving: serving,
-        }
+        Self { body, _serving: serving }
     }
 }
 

@@ -18,7 +18,7 @@ macro_rules! builtins {
     };
 }
 
-builtins!["round_robin"];
+builtins!["round_robin", "least_conn", "random", "ip_hash", "hash", "fair"];
 
 /// The one of this name.
 #[must_use]

@@ -53,19 +53,13 @@ impl Policy {
         let compiled = match engine.recall(hash) {
             Some(compiled) => compiled,
             None => {
-                let compiled =
-                    Arc::new(Compiled::new(engine, &source::to_component(name, bytes)?)?);
+                let compiled = Arc::new(Compiled::new(engine, &source::to_component(name, bytes)?)?);
                 engine.remember(hash, &compiled);
                 compiled
             }
         };
         let version = format!("{hash:032x}")[..VERSION_DIGITS].into();
-        Ok(Arc::new(Self {
-            name: name.into(),
-            version,
-            engine: engine.clone(),
-            compiled,
-        }))
+        Ok(Arc::new(Self { name: name.into(), version, engine: engine.clone(), compiled }))
     }
 
     /// The version that [`Policy::load`] would give to these bytes, without compiling them.
@@ -101,12 +95,7 @@ impl Policy {
             exports.state.is_some(),
             exports.explain.is_some(),
         ];
-        package::EXPORTS
-            .into_iter()
-            .zip(there)
-            .filter(|(_, there)| *there)
-            .map(|(name, _)| name)
-            .collect()
+        package::EXPORTS.into_iter().zip(there).filter(|(_, there)| *there).map(|(name, _)| name).collect()
     }
 
     /// The functions that it imports, sorted: `stats#in-flight`, `wasi:cli/environment@0.2.6#get-environment`.
@@ -136,9 +125,7 @@ impl fmt::Debug for Policy {
 
 impl Compiled {
     fn new(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
-        let validated = wasmparser::Parser::new(0)
-            .parse_all(bytes)
-            .find_map(Result::err);
+        let validated = wasmparser::Parser::new(0).parse_all(bytes).find_map(Result::err);
         if let Some(error) = validated {
             return Err(LoadError::Broken(error.to_string()));
         }
@@ -148,19 +135,10 @@ impl Compiled {
         let exports = check_exports(&component)?;
         let mut linker = engine.linker();
         wasi::stub(&mut linker, &component).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
-        let pre = linker
-            .instantiate_pre(&component)
-            .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        let pre = linker.instantiate_pre(&component).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
         let exports = exports.locate(&pre)?;
-        let wants_request_info = imports
-            .iter()
-            .any(|import| import.starts_with("request-info#"));
-        Ok(Self {
-            pre,
-            exports,
-            imports,
-            wants_request_info,
-        })
+        let wants_request_info = imports.iter().any(|import| import.starts_with("request-info#"));
+        Ok(Self { pre, exports, imports, wants_request_info })
     }
 }
 
@@ -175,18 +153,15 @@ fn imports_of(component: &Component) -> Result<Vec<Box<str>>, LoadError> {
         let shown = match package::ours(name) {
             Some((interface, version)) if package::IMPORTS.contains(&interface) => {
                 if !package::fits(version) {
-                    return Err(LoadError::WrongVersion {
-                        found: name.to_owned(),
-                    });
+                    return Err(LoadError::WrongVersion { found: name.to_owned() });
                 }
                 interface
             }
             _ if wasi::is_inert(name) => name,
             _ => return Err(wasi::refused(name)),
         };
-        let items = instance
-            .exports(engine)
-            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+        let items =
+            instance.exports(engine).filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
         functions.extend(items.map(|(function, _)| format!("{shown}#{function}").into_boxed_str()));
     }
     functions.sort();
@@ -204,16 +179,11 @@ fn check_exports(component: &Component) -> Result<Found, LoadError> {
         let Some((interface, version)) = package::ours(name) else {
             continue;
         };
-        let Some(at) = package::EXPORTS
-            .iter()
-            .position(|known| *known == interface)
-        else {
+        let Some(at) = package::EXPORTS.iter().position(|known| *known == interface) else {
             continue;
         };
         if !package::fits(version) {
-            return Err(LoadError::WrongVersion {
-                found: name.to_owned(),
-            });
+            return Err(LoadError::WrongVersion { found: name.to_owned() });
         }
         there[at] = true;
     }
@@ -228,8 +198,7 @@ fn check_exports(component: &Component) -> Result<Found, LoadError> {
 /// Compares the types of all functions, so that a mismatch is told at load and not at birth.
 fn check_shapes(component: &Component, there: &[bool]) -> Result<(), LoadError> {
     let check = Shapes { component };
-    check
-        .function::<(String, Vec<policy::Backend>, u64), (Result<(), String>,)>("policy", "init")?;
+    check.function::<(String, Vec<policy::Backend>, u64), (Result<(), String>,)>("policy", "init")?;
     check.function::<(types::Request,), (types::Choice,)>("policy", "pick")?;
     if there[1] {
         check.function::<(types::Outcome,), ()>("feedback", "done")?;
@@ -258,22 +227,16 @@ impl Shapes<'_> {
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
     {
-        let wrong = |why: String| LoadError::WrongShape {
-            interface: package::full_name(interface),
-            why,
-        };
-        let function = self
-            .find(interface, name)
-            .ok_or_else(|| wrong(format!("the function `{name}` is missing")))?;
+        let wrong = |why: String| LoadError::WrongShape { interface: package::full_name(interface), why };
+        let function =
+            self.find(interface, name).ok_or_else(|| wrong(format!("the function `{name}` is missing")))?;
         let component_type = self.component.component_type();
         let checked = function.typecheck::<P, R>(&component_type.instance_type());
         checked.map_err(|error| wrong(format!("function `{name}`: {error:#}")))
     }
 
     fn find(&self, interface: &str, name: &str) -> Option<ComponentFunc> {
-        let (instance, _) = self
-            .component
-            .get_export(None, &package::full_name(interface))?;
+        let (instance, _) = self.component.get_export(None, package::full_name(interface))?;
         let ComponentItem::ComponentInstance(instance) = instance else {
             return None;
         };
@@ -291,22 +254,10 @@ impl Found {
         let failed = |e: wasmtime::Error| LoadError::Compile(format!("{e:#}"));
         Ok(Exports {
             policy: policy::GuestIndices::new(pre).map_err(failed)?,
-            feedback: feedback
-                .then(|| feedback::GuestIndices::new(pre))
-                .transpose()
-                .map_err(failed)?,
-            timer: timer
-                .then(|| timer::GuestIndices::new(pre))
-                .transpose()
-                .map_err(failed)?,
-            state: state
-                .then(|| state::GuestIndices::new(pre))
-                .transpose()
-                .map_err(failed)?,
-            explain: explain
-                .then(|| explain::GuestIndices::new(pre))
-                .transpose()
-                .map_err(failed)?,
+            feedback: feedback.then(|| feedback::GuestIndices::new(pre)).transpose().map_err(failed)?,
+            timer: timer.then(|| timer::GuestIndices::new(pre)).transpose().map_err(failed)?,
+            state: state.then(|| state::GuestIndices::new(pre)).transpose().map_err(failed)?,
+            explain: explain.then(|| explain::GuestIndices::new(pre)).transpose().map_err(failed)?,
         })
     }
 }
@@ -329,33 +280,20 @@ mod tests {
     #[test]
     fn the_network_is_refused_by_name_with_advice() {
         let error = guests::load_error("wants_sockets").to_string();
-        assert!(
-            error.contains("`wasi:sockets/instance-network@0.2.6`"),
-            "{error}"
-        );
+        assert!(error.contains("`wasi:sockets/instance-network@0.2.6`"), "{error}");
         assert!(error.contains("--stub-wasi"), "{error}");
     }
 
     #[test]
     fn a_component_that_is_no_policy_says_what_it_exports() {
-        let error = Policy::load(guests::engine(), "empty", b"(component)")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("does not export `pointsman:policy/policy@0.1.0`"),
-            "{error}"
-        );
+        let error = Policy::load(guests::engine(), "empty", b"(component)").unwrap_err().to_string();
+        assert!(error.contains("does not export `pointsman:policy/policy@0.1.0`"), "{error}");
     }
 
     #[test]
     fn a_component_for_another_version_says_which_is_wanted() {
         let text = b"(component (import \"pointsman:policy/stats@0.3.0\" (instance)))";
         let error = Policy::load(guests::engine(), "old", text).unwrap_err();
-        assert_eq!(
-            error,
-            LoadError::WrongVersion {
-                found: "pointsman:policy/stats@0.3.0".into()
-            }
-        );
+        assert_eq!(error, LoadError::WrongVersion { found: "pointsman:policy/stats@0.3.0".into() });
     }
 }

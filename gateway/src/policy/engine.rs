@@ -40,8 +40,8 @@ impl Engine {
     /// # Errors
     /// When the machine cannot run compiled code, or no thread can be started; the text says so.
     pub fn new() -> Result<Self, String> {
-        let wasmtime = wasmtime::Engine::new(&configuration())
-            .map_err(|e| format!("no Wasm engine: {e:#}"))?;
+        let wasmtime =
+            wasmtime::Engine::new(&configuration()).map_err(|e| format!("no Wasm engine: {e:#}"))?;
         let linker = imports::linker(&wasmtime).map_err(|e| format!("no Wasm linker: {e:#}"))?;
         let watched = wasmtime.weak();
         thread::Builder::new()
@@ -55,13 +55,7 @@ impl Engine {
             })
             .map_err(|e| format!("no thread to count epochs: {e}"))?;
         let compiled = Mutex::default();
-        Ok(Self {
-            shared: Arc::new(Shared {
-                wasmtime,
-                linker,
-                compiled,
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { wasmtime, linker, compiled }) })
     }
 
     /// Does the work that each thread's first call would otherwise do. Workers call it at start.
@@ -79,21 +73,13 @@ impl Engine {
 
     /// What was compiled from bytes with this hash, if it still lives.
     pub(super) fn recall(&self, hash: u128) -> Option<Arc<Compiled>> {
-        let compiled = self
-            .shared
-            .compiled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let compiled = self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.get(&hash).and_then(Weak::upgrade)
     }
 
     /// Remembers it for as long as somebody uses it, and forgets what nobody uses.
     pub(super) fn remember(&self, hash: u128, new: &Arc<Compiled>) {
-        let mut compiled = self
-            .shared
-            .compiled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut compiled = self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.retain(|_, old| old.strong_count() > 0);
         compiled.insert(hash, Arc::downgrade(new));
     }
@@ -124,7 +110,22 @@ pub(super) fn ticks(budget: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+
+    #[test]
+    fn the_thread_that_counts_epochs_ends_with_the_last_handle() {
+        let engine = Engine::new().unwrap();
+        let watched = engine.wasmtime().weak();
+        drop(engine);
+        let began = Instant::now();
+        // The thread holds the engine for an instant in each of its rounds.
+        while watched.upgrade().is_some() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it holds on");
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn a_budget_is_never_shortened_by_the_epoch_that_runs() {

@@ -27,19 +27,11 @@ impl Fallback {
     /// together do not all send their first requests to the same backend.
     #[must_use]
     pub fn new(candidates: &Candidates, random: u32) -> Self {
-        Self::of(
-            candidates
-                .backends
-                .iter()
-                .map(|b| i64::from(b.weight.max(1))),
-            random,
-        )
+        Self::of(candidates.backends.iter().map(|b| i64::from(b.weight.max(1))), random)
     }
 
     fn of(weights: impl Iterator<Item = i64>, random: u32) -> Self {
-        let mut fallback = Self {
-            peers: weights.map(|weight| Peer { weight, credit: 0 }).collect(),
-        };
+        let mut fallback = Self { peers: weights.map(|weight| Peer { weight, credit: 0 }).collect() };
         if !fallback.peers.is_empty() {
             // Each step costs a scan: with many candidates a few steps are spread enough.
             for _ in 0..random as usize % fallback.peers.len().min(LONGEST_START) {
@@ -98,10 +90,7 @@ mod tests {
     #[test]
     fn the_random_number_decides_where_the_round_starts() {
         let first = |random| Fallback::of([1, 1, 1].into_iter(), random).pick(&[]);
-        assert_eq!(
-            [first(0), first(1), first(2), first(3)],
-            [Some(0), Some(1), Some(2), Some(0)]
-        );
+        assert_eq!([first(0), first(1), first(2), first(3)], [Some(0), Some(1), Some(2), Some(0)]);
     }
 
     #[test]

@@ -25,15 +25,8 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
-        Self::Trap,
-        Self::Deadline,
-        Self::Memory,
-        Self::BadIndex,
-        Self::BadStatus,
-        Self::Init,
-        Self::Gone,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Trap, Self::Deadline, Self::Memory, Self::BadIndex, Self::BadStatus, Self::Init, Self::Gone];
 
     /// Its name in metrics and logs.
     #[must_use]
@@ -104,10 +97,7 @@ impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let root = self.0.root_cause().to_string();
         f.write_str(root.strip_prefix("wasm trap: ").unwrap_or(&root))?;
-        let frames = self
-            .0
-            .downcast_ref::<WasmBacktrace>()
-            .map(WasmBacktrace::frames);
+        let frames = self.0.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames);
         let named = frames.and_then(|frames| frames.iter().find_map(|frame| frame.func_name()));
         named.map_or(Ok(()), |name| write!(f, " in `{name}`"))
     }

@@ -15,8 +15,7 @@ pub(super) fn engine() -> &'static Engine {
 
 /// The text of a guest.
 pub(super) fn text(guest: &str) -> Vec<u8> {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/guests/{guest}.wat"));
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/guests/{guest}.wat"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -34,14 +33,8 @@ pub(super) fn load_error(guest: &str) -> LoadError {
 
 /// Backends `10.0.0.1:80` and so on, of which the first `down` are out of service.
 pub(super) fn candidates_with_down(up: usize, down: usize) -> Arc<Candidates> {
-    let backends: Vec<_> = (0..up + down)
-        .map(|n| Arc::new(backend(n, n < down)))
-        .collect();
-    Arc::new(Candidates::of(
-        "chat".into(),
-        Arc::new(UpstreamStats::default()),
-        &backends,
-    ))
+    let backends: Vec<_> = (0..up + down).map(|n| Arc::new(backend(n, n < down))).collect();
+    Arc::new(Candidates::of("chat".into(), Arc::new(UpstreamStats::default()), &backends))
 }
 
 pub(super) fn candidates(number: usize) -> Arc<Candidates> {
@@ -64,13 +57,7 @@ fn backend(number: usize, down: bool) -> Backend {
 }
 
 pub(super) fn birth_of(candidates: Arc<Candidates>) -> Birth<'static> {
-    Birth {
-        options: "{}",
-        candidates,
-        seed: 7,
-        state: None,
-        limits: Limits::default(),
-    }
+    Birth { options: "{}", candidates, seed: 7, state: None, limits: Limits::default() }
 }
 
 pub(super) fn birth(number: usize) -> Birth<'static> {
@@ -79,17 +66,9 @@ pub(super) fn birth(number: usize) -> Birth<'static> {
 
 /// An instance of a guest over three backends.
 pub(super) fn born(guest: &str) -> Instance {
-    load(guest)
-        .instantiate(birth(3))
-        .unwrap_or_else(|error| panic!("{guest}: {error}"))
+    load(guest).instantiate(birth(3)).unwrap_or_else(|error| panic!("{guest}: {error}"))
 }
 
 pub(super) fn pick(instance: &mut Instance) -> Result<Choice, Fault> {
-    instance.pick(
-        &Ask {
-            now: 1,
-            ..Ask::default()
-        },
-        &mut Facts::default(),
-    )
+    instance.pick(&Ask { now: 1, ..Ask::default() }, &mut Facts::default())
 }

@@ -1,41 +1,18 @@
 //! One instantiation of a policy: what a worker asks.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use wasmtime::Store;
 
-use super::bindings::exports::pointsman::policy::{explain, feedback, policy, state, timer};
 use super::bindings::pointsman::policy::types;
-use super::engine::ticks;
-use super::fault::{BirthError, Fault};
-use super::journal::Journal;
-use super::limits::{LARGEST_STATE, LARGEST_U32, LARGEST_U64, Limits, Meter};
-use super::view::{Lent, View, described, worded};
-use super::{Facts, Policy};
-use crate::stats::{Outcome, clock};
+use super::birth::Guest;
+use super::limits::{LARGEST_U32, LARGEST_U64};
+use super::view::{View, worded};
+use super::{Facts, Fault, Policy};
+use crate::stats::Outcome;
 use crate::upstream::Candidates;
-
-/// Handles to resources that one instance may hold. Only guests that drag WASI in have any.
-const MOST_HANDLES: usize = 1_024;
-/// Shortest and longest period of a timer, milliseconds (`timer.period` in the WIT).
-const PERIODS: std::ops::RangeInclusive<u32> = 10..=3_600_000;
-
-/// What an instance is born with, and keeps for life.
-#[derive(Clone)]
-pub struct Birth<'a> {
-    /// The upstream's policy options, a JSON object; `{}` when there are none.
-    pub options: &'a str,
-    /// What it chooses from; at least one.
-    pub candidates: Arc<Candidates>,
-    /// Start of the guest's own random numbers; only the lower 53 bits are used.
-    pub seed: u64,
-    /// What the instance that leaves has saved. Ignored by policies that do not export `state`.
-    pub state: Option<&'a [u8]>,
-    /// What it may use.
-    pub limits: Limits,
-}
 
 /// What a pick is told: the WIT's `types.request`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,136 +43,16 @@ pub enum Choice {
 /// An instance of a policy. Born on any thread, then used by one worker. After a fault it is
 /// spent: every further call is [`Fault::Gone`], and it should be dropped.
 pub struct Instance {
-    store: Store<View>,
-    guest: Guest,
-    limits: Limits,
-    budget: u64,
-    period: Option<Duration>,
-    spent: bool,
-    policy: Arc<Policy>,
-}
-
-struct Guest {
-    policy: policy::Guest,
-    feedback: Option<feedback::Guest>,
-    timer: Option<timer::Guest>,
-    state: Option<state::Guest>,
-    explain: Option<explain::Guest>,
-}
-
-impl Policy {
-    /// Makes an instance: start functions, `init`, `timer.period` and, when there is a state to
-    /// hand over, `restore`. Takes from 10 µs to some milliseconds, so not on a worker.
-    ///
-    /// # Errors
-    /// [`BirthError::Refused`] when `init` says no, which is a mistake in the configuration;
-    /// [`BirthError::Fault`] when the guest fails.
-    pub fn instantiate(self: &Arc<Self>, birth: Birth<'_>) -> Result<Instance, BirthError> {
-        let mut store = self.store(&birth);
-        let guest = match Guest::load(self, &mut store) {
-            Ok(guest) => guest,
-            Err(error) => return Err(BirthError::Fault(fault(&store, &error))),
-        };
-        let budget = ticks(birth.limits.pick);
-        let policy = Arc::clone(self);
-        let mut instance = Instance {
-            store,
-            guest,
-            limits: birth.limits,
-            budget,
-            period: None,
-            spent: false,
-            policy,
-        };
-        instance.initialise(&birth)?;
-        instance.store.data_mut().being_born = false;
-        Ok(instance)
-    }
-
-    fn store(&self, birth: &Birth<'_>) -> Store<View> {
-        let upstream = Arc::clone(&birth.candidates.upstream);
-        let view = View {
-            candidates: Arc::clone(&birth.candidates),
-            facts: Facts::default(),
-            lent: false,
-            being_born: true,
-            now: clock::now(),
-            meter: Meter::new(birth.limits.memory),
-            journal: Journal::new(self.shared_name(), upstream),
-            dice: birth.seed,
-            numbers: Lent::default(),
-            bytes: Lent::default(),
-            text: Lent::default(),
-        };
-        let mut store = Store::new(self.engine.wasmtime(), view);
-        store.limiter(|view| &mut view.meter);
-        store.set_hostcall_fuel(LARGEST_STATE);
-        store.set_max_component_handles(MOST_HANDLES);
-        store.epoch_deadline_trap();
-        store.set_epoch_deadline(ticks(birth.limits.init));
-        store
-    }
-}
-
-impl Guest {
-    fn load(policy: &Policy, store: &mut Store<View>) -> wasmtime::Result<Self> {
-        let (pre, exports) = (&policy.compiled.pre, &policy.compiled.exports);
-        let instance = pre.instantiate(&mut *store)?;
-        Ok(Self {
-            policy: exports.policy.load(&mut *store, &instance)?,
-            feedback: exports
-                .feedback
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            timer: exports
-                .timer
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            state: exports
-                .state
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-            explain: exports
-                .explain
-                .as_ref()
-                .map(|e| e.load(&mut *store, &instance))
-                .transpose()?,
-        })
-    }
+    pub(super) store: Store<View>,
+    pub(super) guest: Guest,
+    /// Epochs for one call.
+    pub(super) budget: u64,
+    pub(super) period: Option<Duration>,
+    pub(super) spent: bool,
+    pub(super) policy: Arc<Policy>,
 }
 
 impl Instance {
-    fn initialise(&mut self, birth: &Birth<'_>) -> Result<(), BirthError> {
-        let backends: Vec<_> = birth
-            .candidates
-            .backends
-            .iter()
-            .map(|backend| described(backend))
-            .collect();
-        let seed = birth.seed & LARGEST_U64;
-        let answer = self
-            .guest
-            .policy
-            .call_init(&mut self.store, birth.options, &backends, seed);
-        self.checked(answer)
-            .map_err(BirthError::Fault)?
-            .map_err(BirthError::Refused)?;
-        if let Some(timer) = &self.guest.timer {
-            let answer = timer.call_period(&mut self.store);
-            let millis = self.checked(answer).map_err(BirthError::Fault)?;
-            let within = millis.clamp(*PERIODS.start(), *PERIODS.end());
-            self.period = (millis != 0).then(|| Duration::from_millis(within.into()));
-        }
-        if let (Some(state), Some(saved)) = (&self.guest.state, birth.state) {
-            let answer = state.call_restore(&mut self.store, saved);
-            self.checked(answer).map_err(BirthError::Fault)?;
-        }
-        Ok(())
-    }
-
     /// The policy it is an instance of.
     #[must_use]
     pub fn policy(&self) -> &Arc<Policy> {
@@ -245,9 +102,7 @@ impl Instance {
         self.begin(ask.now)?;
         self.lend(facts);
         let explain = self.guest.explain.as_ref();
-        let answer = explain
-            .map(|explain| explain.call_explain(&mut self.store, request(ask)))
-            .transpose();
+        let answer = explain.map(|explain| explain.call_explain(&mut self.store, request(ask))).transpose();
         self.take_back(facts);
         self.checked(answer)
     }
@@ -298,9 +153,7 @@ impl Instance {
         }
         self.begin(now)?;
         let timer = self.guest.timer.as_ref();
-        let answer = timer.map_or(Ok(()), |timer| {
-            timer.call_tick(&mut self.store, now.min(LARGEST_U64))
-        });
+        let answer = timer.map_or(Ok(()), |timer| timer.call_tick(&mut self.store, now.min(LARGEST_U64)));
         self.checked(answer)
     }
 
@@ -315,16 +168,8 @@ impl Instance {
         let now = self.store.data().now;
         self.begin(now)?;
         let state = self.guest.state.as_ref();
-        let answer = state
-            .map(|state| state.call_save(&mut self.store))
-            .transpose();
+        let answer = state.map(|state| state.call_save(&mut self.store)).transpose();
         self.checked(answer)
-    }
-
-    /// What it may use.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     /// Before each call: no call after a fault, a fresh deadline, the time of the call.
@@ -357,7 +202,7 @@ impl Instance {
 
     /// After each call: a failed instance is never asked again, because wasmtime itself will not
     /// enter a store in which something has trapped.
-    fn checked<T>(&mut self, answer: wasmtime::Result<T>) -> Result<T, Fault> {
+    pub(super) fn checked<T>(&mut self, answer: wasmtime::Result<T>) -> Result<T, Fault> {
         answer.map_err(|error| {
             self.spent = true;
             fault(&self.store, &error)
@@ -366,9 +211,7 @@ impl Instance {
 
     fn judged(&mut self, choice: types::Choice) -> Result<Choice, Fault> {
         let fault = match choice {
-            types::Choice::Backend(index)
-                if (index as usize) < self.candidates().backends.len() =>
-            {
+            types::Choice::Backend(index) if (index as usize) < self.candidates().backends.len() => {
                 return Ok(Choice::Backend(index));
             }
             types::Choice::Abstain => return Ok(Choice::Abstain),
@@ -383,8 +226,8 @@ impl Instance {
     }
 }
 
-impl std::fmt::Debug for Instance {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
             .field("policy", &self.policy)
             .field("spent", &self.spent)
@@ -392,7 +235,7 @@ impl std::fmt::Debug for Instance {
     }
 }
 
-fn fault(store: &Store<View>, error: &wasmtime::Error) -> Fault {
+pub(super) fn fault(store: &Store<View>, error: &wasmtime::Error) -> Fault {
     Fault::from_wasmtime(error, store.data().meter.refused())
 }
 

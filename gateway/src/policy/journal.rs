@@ -18,6 +18,13 @@ pub(super) enum Level {
     Error,
 }
 
+/// Where a guest prints that has an idea of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    Stdout,
+    Stderr,
+}
+
 /// The log of one instance: marked with its policy and upstream, and kept within bounds, because a
 /// guest that writes a line for each pick must not fill the disk.
 pub(super) struct Journal {
@@ -26,17 +33,13 @@ pub(super) struct Journal {
     since: u64,
     written: u32,
     dropped: u64,
+    /// What was printed and is not yet a whole line, by [`Output`].
+    printed: [Vec<u8>; 2],
 }
 
 impl Journal {
     pub(super) fn new(policy: Arc<str>, upstream: Arc<str>) -> Self {
-        Self {
-            policy,
-            upstream,
-            since: 0,
-            written: 0,
-            dropped: 0,
-        }
+        Self { policy, upstream, since: 0, written: 0, dropped: 0, printed: Default::default() }
     }
 
     /// Writes a message at time `now`, unless there were too many lately.
@@ -60,15 +63,27 @@ impl Journal {
         }
     }
 
+    /// Collects what is printed (`stderr` comes in pieces) and writes each line once it is whole.
+    pub(super) fn print(&mut self, to: Output, text: &[u8], now: u64) {
+        let level = if to == Output::Stderr { Level::Warn } else { Level::Info };
+        let mut pieces = text.split(|byte| *byte == b'\n');
+        let last = pieces.next_back().unwrap_or_default();
+        for piece in pieces {
+            let mut line = std::mem::take(&mut self.printed[to as usize]);
+            line.extend_from_slice(piece);
+            if !line.trim_ascii().is_empty() {
+                self.write(level, &String::from_utf8_lossy(&line), now);
+            }
+        }
+        let rest = &mut self.printed[to as usize];
+        let room = LONGEST.saturating_sub(rest.len());
+        rest.extend_from_slice(&last[..last.len().min(room)]);
+    }
+
     fn report_dropped(&mut self) {
         if self.dropped > 0 {
             let (policy, upstream, dropped) = (&*self.policy, &*self.upstream, self.dropped);
-            tracing::warn!(
-                policy,
-                upstream,
-                dropped,
-                "the policy wrote more than ten messages a second"
-            );
+            tracing::warn!(policy, upstream, dropped, "the policy wrote more than ten messages a second");
             self.dropped = 0;
         }
     }
@@ -97,6 +112,25 @@ mod tests {
         assert_eq!((journal.written, journal.dropped), (10, 15));
         journal.write(Level::Info, "later", 6_000_000);
         assert_eq!((journal.written, journal.dropped), (1, 0));
+    }
+
+    #[test]
+    fn what_is_printed_in_pieces_is_written_in_lines() {
+        let mut journal = Journal::new("p".into(), "u".into());
+        for piece in ["panicked ", "at ", "lib.rs\n\nno", "te\nand"] {
+            journal.print(Output::Stderr, piece.as_bytes(), 5_000_000);
+        }
+        assert_eq!(journal.written, 2);
+        assert_eq!(journal.printed[Output::Stderr as usize], b"and");
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_grow_without_end() {
+        let mut journal = Journal::new("p".into(), "u".into());
+        for _ in 0..100 {
+            journal.print(Output::Stdout, &[b'x'; 100], 5_000_000);
+        }
+        assert_eq!(journal.printed[Output::Stdout as usize].len(), LONGEST);
     }
 
     #[test]

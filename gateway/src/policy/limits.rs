@@ -32,11 +32,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 10 ms for a call, 1 s for birth, 64 MiB: an interpreter fits, a leak does not go unseen.
     fn default() -> Self {
-        Self {
-            pick: Duration::from_millis(10),
-            init: Duration::from_secs(1),
-            memory: 64 << 20,
-        }
+        Self { pick: Duration::from_millis(10), init: Duration::from_secs(1), memory: 64 << 20 }
     }
 }
 
@@ -52,11 +48,7 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(allowed: usize) -> Self {
-        Self {
-            allowed,
-            held: 0,
-            refused: false,
-        }
+        Self { allowed, held: 0, refused: false }
     }
 
     pub(super) fn begin(&mut self) {
@@ -73,12 +65,7 @@ impl Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let held = self.held.saturating_add(desired.saturating_sub(current));
         if held > self.allowed {
             self.refused = true;
@@ -88,12 +75,7 @@ impl ResourceLimiter for Meter {
         Ok(true)
     }
 
-    fn table_growing(
-        &mut self,
-        _: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= TABLE_ELEMENTS;
         self.refused |= !fits;
         Ok(fits)
@@ -120,10 +102,7 @@ mod tests {
     fn all_memories_of_an_instance_count_together() {
         let mut meter = Meter::new(1_000);
         assert!(meter.memory_growing(0, 600, None).unwrap());
-        assert!(
-            !meter.memory_growing(0, 600, None).unwrap(),
-            "a second memory"
-        );
+        assert!(!meter.memory_growing(0, 600, None).unwrap(), "a second memory");
         assert!(meter.refused());
         assert!(meter.memory_growing(600, 1_000, None).unwrap());
         assert_eq!(meter.held(), 1_000);

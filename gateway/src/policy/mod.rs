@@ -5,7 +5,7 @@
 //! | `engine` | the one [`Engine`]: compiler settings, epochs, what is compiled already |
 //! | `source`, `package` | from a file (component, core module, WAT text) to a component; the WIT |
 //! | `component`, `error` | a compiled [`Policy`], or why a file is none |
-//! | `instance`, `limits`, `fault` | an [`Instance`], what it may use, what can go wrong |
+//! | `birth`, `instance`, `limits`, `fault` | an [`Instance`], what it may use, what can go wrong |
 //! | `imports`, `view`, `journal`, `facts` | what a policy may ask, and may say |
 //! | `wasi` | what stands where toolchains expect an operating system |
 //! | `fallback` | the gateway's own choice |
@@ -13,6 +13,8 @@
 //! | `trial` | trying a policy before it serves |
 
 mod bindings;
+mod builtin;
+mod birth;
 mod component;
 mod engine;
 mod error;
@@ -34,13 +36,15 @@ mod trial;
 mod view;
 mod wasi;
 
+pub use birth::Birth;
+pub use builtin::{BUILTINS, Builtin, builtin};
 pub use component::Policy;
 pub use engine::Engine;
 pub use error::LoadError;
 pub use facts::Facts;
 pub use fallback::Fallback;
 pub use fault::{BirthError, Fault, FaultKind};
-pub use instance::{Ask, Birth, Choice, Instance};
+pub use instance::{Ask, Choice, Instance};
 pub use limits::{LARGEST_STATE, Limits};
 pub use package::WIT_VERSION;
 pub use picker::{Decision, Ended, Picker, Sink};

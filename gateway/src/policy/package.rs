@@ -13,10 +13,7 @@ const FILES: [(&str, &str); 11] = [
     ("feedback.wit", include_str!("../../../wit/feedback.wit")),
     ("log.wit", include_str!("../../../wit/log.wit")),
     ("policy.wit", include_str!("../../../wit/policy.wit")),
-    (
-        "request-info.wit",
-        include_str!("../../../wit/request-info.wit"),
-    ),
+    ("request-info.wit", include_str!("../../../wit/request-info.wit")),
     ("state.wit", include_str!("../../../wit/state.wit")),
     ("stats.wit", include_str!("../../../wit/stats.wit")),
     ("timer.wit", include_str!("../../../wit/timer.wit")),
@@ -57,13 +54,9 @@ pub(super) fn parse() -> Result<(Resolve, PackageId), String> {
     for (path, text) in FILES {
         sources.push_str(path, text);
     }
-    let group = sources
-        .parse()
-        .map_err(|(_, error)| format!("wit/: {error}"))?;
+    let group = sources.parse().map_err(|(_, error)| format!("wit/: {error}"))?;
     let mut resolve = Resolve::default();
-    let package = resolve
-        .push_group(group)
-        .map_err(|error| format!("wit/: {error}"))?;
+    let package = resolve.push_group(group).map_err(|error| format!("wit/: {error}"))?;
     Ok((resolve, package))
 }
 
@@ -75,19 +68,13 @@ mod tests {
     fn the_embedded_package_parses_and_holds_every_interface() {
         let (resolve, package) = parse().unwrap();
         for name in EXPORTS.iter().chain(&IMPORTS) {
-            assert!(
-                resolve.packages[package].interfaces.contains_key(*name),
-                "{name}"
-            );
+            assert!(resolve.packages[package].interfaces.contains_key(*name), "{name}");
         }
     }
 
     #[test]
     fn names_fall_into_interface_and_version() {
-        assert_eq!(
-            ours("pointsman:policy/stats@0.1.0"),
-            Some(("stats", "0.1.0"))
-        );
+        assert_eq!(ours("pointsman:policy/stats@0.1.0"), Some(("stats", "0.1.0")));
         assert_eq!(ours("pointsman:policy/stats"), Some(("stats", "")));
         assert_eq!(ours("wasi:io/poll@0.2.0"), None);
     }

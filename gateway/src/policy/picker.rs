@@ -52,7 +52,14 @@ impl Picker {
     /// For one worker. Without an instance the fallback picks. `age` tells pickers of the same
     /// upstream and worker apart.
     #[must_use]
-    pub fn new(candidates: Arc<Candidates>, instance: Option<Instance>, roster: Arc<Roster>, worker: usize, age: u64, sink: Sink) -> Self {
+    pub fn new(
+        candidates: Arc<Candidates>,
+        instance: Option<Instance>,
+        roster: Arc<Roster>,
+        worker: usize,
+        age: u64,
+        sink: Sink,
+    ) -> Self {
         let fallback = Fallback::new(&candidates, (age as u32).wrapping_mul(31).wrapping_add(worker as u32));
         Self { candidates, instance, fallback, roster, worker, age, sink }
     }
@@ -158,7 +165,12 @@ impl Picker {
         let Some(instance) = self.instance.take() else { return };
         let policy = instance.policy();
         let why = fault.to_string();
-        tracing::error!("upstream {}: policy {} {}: {why}", self.candidates.upstream, policy.name(), policy.version());
+        tracing::error!(
+            "upstream {}: policy {} {}: {why}",
+            self.candidates.upstream,
+            policy.name(),
+            policy.version()
+        );
         let verdict = self.roster.fault(policy, fault.kind(), &why, crate::stats::clock::now());
         (self.sink)(Ended { worker: self.worker, upstream: Arc::clone(&self.candidates.upstream), verdict });
     }
@@ -167,6 +179,10 @@ impl Picker {
 impl fmt::Debug for Picker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let policy = self.instance.as_ref().map(|instance| instance.policy().name());
-        f.debug_struct("Picker").field("upstream", &self.candidates.upstream).field("policy", &policy).field("age", &self.age).finish()
+        f.debug_struct("Picker")
+            .field("upstream", &self.candidates.upstream)
+            .field("policy", &policy)
+            .field("age", &self.age)
+            .finish()
     }
 }

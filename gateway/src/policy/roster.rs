@@ -23,10 +23,7 @@ pub struct Rules {
 impl Default for Rules {
     /// Five faults within a minute.
     fn default() -> Self {
-        Self {
-            max_faults: 5,
-            window: Duration::from_secs(60),
-        }
+        Self { max_faults: 5, window: Duration::from_secs(60) }
     }
 }
 
@@ -102,16 +99,8 @@ impl Roster {
     #[must_use]
     pub fn new(upstream: Arc<str>, rules: Rules, workers: usize) -> Self {
         let tallies = (0..workers.max(1)).map(|_| Tally::default()).collect();
-        let standing = Mutex::new(Standing {
-            rules,
-            ..Standing::default()
-        });
-        Self {
-            upstream,
-            tallies,
-            faults: Default::default(),
-            standing,
-        }
+        let standing = Mutex::new(Standing { rules, ..Standing::default() });
+        Self { upstream, tallies, faults: Default::default(), standing }
     }
 
     /// The counters of a worker, by its number from 0.
@@ -141,18 +130,11 @@ impl Roster {
         if standing.quarantined.iter().any(|q| q.is(&policy)) {
             return false;
         }
-        if standing
-            .serving
-            .as_ref()
-            .is_some_and(|serving| same(serving, &policy))
-        {
+        if standing.serving.as_ref().is_some_and(|serving| same(serving, &policy)) {
             return true;
         }
         let before = standing.serving.replace(policy);
-        let name = standing
-            .serving
-            .as_ref()
-            .map(|policy| policy.name().to_owned());
+        let name = standing.serving.as_ref().map(|policy| policy.name().to_owned());
         standing.last_good = before.filter(|before| Some(before.name()) == name.as_deref());
         standing.since = now;
         standing.recent.clear();
@@ -177,11 +159,7 @@ impl Roster {
         self.faults[kind as usize].fetch_add(1, Relaxed);
         let mut standing = self.standing();
         standing.last_fault = Some(why.to_owned());
-        if !standing
-            .serving
-            .as_ref()
-            .is_some_and(|serving| same(serving, policy))
-        {
+        if !standing.serving.as_ref().is_some_and(|serving| same(serving, policy)) {
             return Verdict::Replace;
         }
         if standing.note(now) < standing.rules.max_faults as usize {
@@ -195,9 +173,7 @@ impl Roster {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut totals = Totals::default();
-        self.tallies
-            .iter()
-            .for_each(|tally| tally.add_to(&mut totals));
+        self.tallies.iter().for_each(|tally| tally.add_to(&mut totals));
         let standing = self.standing();
         Snapshot {
             upstream: Arc::clone(&self.upstream),
@@ -236,11 +212,7 @@ impl Standing {
             self.quarantined.remove(0);
         }
         let policy = (policy.name().to_owned(), policy.version().to_owned());
-        self.quarantined.push(Quarantine {
-            policy,
-            since: now,
-            why: why.to_owned(),
-        });
+        self.quarantined.push(Quarantine { policy, since: now, why: why.to_owned() });
         self.serving = self.last_good.take();
         self.since = now;
         self.recent.clear();
@@ -265,14 +237,7 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn roster() -> Roster {
-        Roster::new(
-            "chat".into(),
-            Rules {
-                max_faults: 3,
-                window: Duration::from_secs(10),
-            },
-            2,
-        )
+        Roster::new("chat".into(), Rules { max_faults: 3, window: Duration::from_secs(10) }, 2)
     }
 
     fn versions() -> [Arc<Policy>; 2] {

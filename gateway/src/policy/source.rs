@@ -56,14 +56,11 @@ fn read_core(binary: &[u8]) -> wasmparser::Result<Core> {
     let mut core = Core::default();
     for payload in Parser::new(0).parse_all(binary) {
         match payload? {
-            Payload::CustomSection(section) => {
-                core.has_wit |= section.name().starts_with("component-type")
-            }
+            Payload::CustomSection(section) => core.has_wit |= section.name().starts_with("component-type"),
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import?;
-                    core.imports
-                        .push((import.module.to_owned(), import.name.to_owned()));
+                    core.imports.push((import.module.to_owned(), import.name.to_owned()));
                 }
             }
             Payload::ExportSection(section) => {
@@ -86,9 +83,7 @@ fn check_core_imports(core: &Core) -> Result<(), LoadError> {
         match package::ours(module) {
             Some((interface, version)) if package::IMPORTS.contains(&interface) => {
                 if version != package::WIT_VERSION {
-                    return Err(LoadError::WrongVersion {
-                        found: module.clone(),
-                    });
+                    return Err(LoadError::WrongVersion { found: module.clone() });
                 }
             }
             _ => {
@@ -116,9 +111,7 @@ fn exported_interfaces(core: &Core) -> Result<BTreeSet<&str>, LoadError> {
                 found.insert(interface);
             }
             Some((interface, _)) if package::EXPORTS.contains(&interface) => {
-                return Err(LoadError::WrongVersion {
-                    found: instance.to_owned(),
-                });
+                return Err(LoadError::WrongVersion { found: instance.to_owned() });
             }
             _ => {}
         }
@@ -139,11 +132,7 @@ pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => "it exports no function".to_owned(),
-        n if n > SHOWN => format!(
-            "it exports {} and {} more",
-            names[..SHOWN].join(", "),
-            n - SHOWN
-        ),
+        n if n > SHOWN => format!("it exports {} and {} more", names[..SHOWN].join(", "), n - SHOWN),
         _ => format!("it exports {}", names.join(", ")),
     }
 }
@@ -157,27 +146,18 @@ fn embed_wit(module: &mut Vec<u8>, interfaces: &BTreeSet<&str>) -> Result<(), Lo
 
 fn world_of(interfaces: &BTreeSet<&str>) -> Result<(wit_parser::Resolve, WorldId), String> {
     let (mut resolve, _) = package::parse()?;
-    let exports: String = interfaces
-        .iter()
-        .map(|name| format!("  export {};\n", package::full_name(name)))
-        .collect();
+    let exports: String =
+        interfaces.iter().map(|name| format!("  export {};\n", package::full_name(name))).collect();
     let imports = package::full_name("imports");
-    let text =
-        format!("package pointsman:guest;\nworld guest {{\n  include {imports};\n{exports}}}\n");
-    let guest = resolve
-        .push_source("guest.wit", &text)
-        .map_err(|error| format!("{error:#}"))?;
-    let world = resolve
-        .select_world(&[guest], Some("guest"))
-        .map_err(|error| format!("{error:#}"))?;
+    let text = format!("package pointsman:guest;\nworld guest {{\n  include {imports};\n{exports}}}\n");
+    let guest = resolve.push_source("guest.wit", &text).map_err(|error| format!("{error:#}"))?;
+    let world = resolve.select_world(&[guest], Some("guest")).map_err(|error| format!("{error:#}"))?;
     Ok((resolve, world))
 }
 
 fn pack(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     let encoder = ComponentEncoder::default().validate(true).module(module);
-    encoder
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| LoadError::Pack(format!("{error:#}")))
+    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| LoadError::Pack(format!("{error:#}")))
 }
 
 #[cfg(test)]
@@ -191,9 +171,7 @@ mod tests {
 
     #[test]
     fn a_core_module_with_wit_of_its_own_is_packed_as_it_is() {
-        let mut module = assemble("first", &guests::text("first"))
-            .unwrap()
-            .into_owned();
+        let mut module = assemble("first", &guests::text("first")).unwrap().into_owned();
         let only_policy = BTreeSet::from(["policy"]);
         embed_wit(&mut module, &only_policy).unwrap();
         assert!(read_core(&module).unwrap().has_wit);
@@ -203,9 +181,7 @@ mod tests {
 
     #[test]
     fn a_component_passes_through_unchanged() {
-        let component = to_component("first", &guests::text("first"))
-            .unwrap()
-            .into_owned();
+        let component = to_component("first", &guests::text("first")).unwrap().into_owned();
         assert!(
             matches!(to_component("first", &component).unwrap(), Cow::Borrowed(bytes) if bytes == component)
         );
@@ -227,47 +203,27 @@ mod tests {
     #[test]
     fn a_core_module_may_import_only_what_policies_get() {
         let error = error("wants_the_clock");
-        assert!(
-            error.contains("imports `wasi:clocks/monotonic-clock@0.2.6#now`"),
-            "{error}"
-        );
-        assert!(
-            error.contains("may import `pointsman:policy/stats@0.1.0`"),
-            "{error}"
-        );
+        assert!(error.contains("imports `wasi:clocks/monotonic-clock@0.2.6#now`"), "{error}");
+        assert!(error.contains("may import `pointsman:policy/stats@0.1.0`"), "{error}");
     }
 
     #[test]
     fn another_version_of_the_package_is_named() {
         let error = error("wrong_version");
-        assert!(
-            error.contains("uses `pointsman:policy/policy@0.2.0`"),
-            "{error}"
-        );
+        assert!(error.contains("uses `pointsman:policy/policy@0.2.0`"), "{error}");
         assert!(error.contains("speaks version 0.1.0"), "{error}");
     }
 
     #[test]
     fn exports_with_other_names_are_listed_beside_those_that_are_wanted() {
         let error = error("no_policy");
-        assert!(
-            error.contains("`pointsman:policy/policy@0.1.0#pick`"),
-            "{error}"
-        );
+        assert!(error.contains("`pointsman:policy/policy@0.1.0#pick`"), "{error}");
         assert!(error.contains("it exports `init`, `pick`"), "{error}");
     }
 
     #[test]
     fn functions_that_are_missing_or_have_other_types_are_named() {
-        assert!(
-            error("half_state").contains("restore"),
-            "{}",
-            error("half_state")
-        );
-        assert!(
-            error("wrong_shape").contains("pick"),
-            "{}",
-            error("wrong_shape")
-        );
+        assert!(error("half_state").contains("restore"), "{}", error("half_state"));
+        assert!(error("wrong_shape").contains("pick"), "{}", error("wrong_shape"));
     }
 }

@@ -61,10 +61,7 @@ impl Tally {
     pub fn picked(&self, began: Option<Instant>) {
         if let Some(began) = began {
             self.timed.fetch_add(1, Relaxed);
-            self.nanos.fetch_add(
-                u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
-                Relaxed,
-            );
+            self.nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         }
     }
 
@@ -117,15 +114,7 @@ mod tests {
         tally.count(Count::Repicks);
         let mut totals = Totals::default();
         tally.add_to(&mut totals);
-        assert_eq!(
-            (
-                totals.rejected,
-                totals.repicks,
-                totals.fallbacks,
-                totals.abstained
-            ),
-            (2, 1, 0, 0)
-        );
+        assert_eq!((totals.rejected, totals.repicks, totals.fallbacks, totals.abstained), (2, 1, 0, 0));
         assert_eq!(totals.mean_nanos(), None);
     }
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Uri, header};
 
-use super::instance::{Ask, Birth, Choice, Instance};
-use super::{BirthError, Facts, Fault, FaultKind, Policy};
+use super::{Ask, Birth, BirthError, Choice, Facts, Fault, FaultKind, Instance, Policy};
 use crate::stats::{Outcome, Verdict, clock};
 
 /// Picks of one trial.
@@ -92,27 +91,21 @@ impl Trial {
     fn run(policy: &Arc<Policy>, birth: &Birth<'_>) -> Result<Report, TrialError> {
         let mut trial = Self::begin(policy, birth)?;
         for number in 0..PICKS {
-            trial.pick(number).map_err(|fault| TrialError::Fault {
-                during: format!("pick {number}"),
-                fault,
-            })?;
+            trial
+                .pick(number)
+                .map_err(|fault| TrialError::Fault { during: format!("pick {number}"), fault })?;
         }
         let during = |call: &str| {
             let during = call.to_owned();
             move |fault| TrialError::Fault { during, fault }
         };
         let last = ask(PICKS);
-        trial.report.explanation = trial
-            .instance
-            .explain(&last, &mut trial.facts)
-            .map_err(during("explain"))?;
+        trial.report.explanation =
+            trial.instance.explain(&last, &mut trial.facts).map_err(during("explain"))?;
         trial.instance.tick(clock::now()).map_err(during("tick"))?;
         let saved = trial.instance.save().map_err(during("save"))?;
         if let Some(state) = &saved {
-            policy.instantiate(Birth {
-                state: Some(state),
-                ..birth.clone()
-            })?;
+            policy.instantiate(Birth { state: Some(state), ..birth.clone() })?;
         }
         Ok(trial.end(saved))
     }
@@ -133,12 +126,7 @@ impl Trial {
             state: None,
             explanation: None,
         };
-        Ok(Self {
-            instance,
-            facts: made_up(),
-            report,
-            durations: Vec::with_capacity(PICKS as usize),
-        })
+        Ok(Self { instance, facts: made_up(), report, durations: Vec::with_capacity(PICKS as usize) })
     }
 
     fn pick(&mut self, number: u32) -> Result<(), Fault> {
@@ -164,11 +152,7 @@ impl Trial {
 
     fn end(mut self, saved: Option<Vec<u8>>) -> Report {
         self.durations.sort_unstable();
-        self.report.median = self
-            .durations
-            .get(self.durations.len() / 2)
-            .copied()
-            .unwrap_or_default();
+        self.report.median = self.durations.get(self.durations.len() / 2).copied().unwrap_or_default();
         self.report.slowest = self.durations.last().copied().unwrap_or_default();
         self.report.memory = self.instance.memory();
         self.report.state = saved.map(|saved| saved.len());
@@ -183,11 +167,7 @@ fn spread(number: u32) -> u64 {
 
 fn ask(number: u32) -> Ask {
     Ask {
-        key: if number.is_multiple_of(7) {
-            0
-        } else {
-            spread(number) >> 11
-        },
+        key: if number.is_multiple_of(7) { 0 } else { spread(number) >> 11 },
         // Runs of three: a first attempt and two more.
         attempt: number % 3,
         random: (spread(number) >> 33) as u32,
@@ -203,14 +183,7 @@ fn outcome(number: u32) -> Outcome {
         Verdict::ServerError => 503,
         _ => 0,
     };
-    Outcome {
-        verdict,
-        status,
-        connect: 200,
-        first_byte: 3_000,
-        total: 5_000,
-        now: clock::now(),
-    }
+    Outcome { verdict, status, connect: 200, first_byte: 3_000, total: 5_000, now: clock::now() }
 }
 
 fn made_up() -> Facts {
@@ -220,12 +193,8 @@ fn made_up() -> Facts {
         client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
         ..Facts::default()
     };
-    facts
-        .headers
-        .insert(header::HOST, HeaderValue::from_static("trial.invalid"));
-    facts
-        .headers
-        .insert(header::COOKIE, HeaderValue::from_static("session=trial"));
+    facts.headers.insert(header::HOST, HeaderValue::from_static("trial.invalid"));
+    facts.headers.insert(header::COOKIE, HeaderValue::from_static("session=trial"));
     facts.key.extend_from_slice(b"/trial");
     facts
 }
@@ -250,20 +219,14 @@ mod tests {
         assert_eq!(tried("never_returns").kind(), FaultKind::Deadline);
         assert_eq!(tried("init_fails").kind(), FaultKind::Init);
         let error = tried("index_too_big").to_string();
-        assert_eq!(
-            error,
-            "the policy chose backend 9999, which does not exist (in trial, pick 0)"
-        );
+        assert_eq!(error, "the policy chose backend 9999, which does not exist (in trial, pick 0)");
     }
 
     #[test]
     fn optional_interfaces_are_tried_too() {
         let report = |guest| try_out(&guests::load(guest), &guests::birth(2)).unwrap();
         assert_eq!(report("state").state, Some(4));
-        assert_eq!(
-            report("explain").explanation.as_deref(),
-            Some("always the first")
-        );
+        assert_eq!(report("explain").explanation.as_deref(), Some("always the first"));
         assert_eq!(report("timer").period, Some(Duration::from_millis(250)));
     }
 }

@@ -60,31 +60,19 @@ impl View {
         self.numbers.fill(|column| {
             let all = candidates.backends.iter();
             column.clear();
-            column.extend(
-                all.map(|backend| read(&backend.stats, &candidates.stats, now).min(LARGEST_U32)),
-            );
+            column.extend(all.map(|backend| read(&backend.stats, &candidates.stats, now).min(LARGEST_U32)));
         })
     }
 
     /// One statistic of one candidate; 0 when there is no such candidate.
-    pub(super) fn scalar(
-        &self,
-        index: u32,
-        read: impl Fn(&BackendStats, &UpstreamStats, u64) -> u32,
-    ) -> u32 {
+    pub(super) fn scalar(&self, index: u32, read: impl Fn(&BackendStats, &UpstreamStats, u64) -> u32) -> u32 {
         let backend = self.candidates.backends.get(index as usize);
-        backend.map_or(0, |b| {
-            read(&b.stats, &self.candidates.stats, self.now).min(LARGEST_U32)
-        })
+        backend.map_or(0, |b| read(&b.stats, &self.candidates.stats, self.now).min(LARGEST_U32))
     }
 
     /// Attempts in flight over all candidates.
     pub(super) fn in_flight_total(&self) -> u32 {
-        let each = self
-            .candidates
-            .backends
-            .iter()
-            .map(|b| u64::from(b.stats.in_flight()));
+        let each = self.candidates.backends.iter().map(|b| u64::from(b.stats.in_flight()));
         u32::try_from(each.sum::<u64>()).map_or(LARGEST_U32, |sum| sum.min(LARGEST_U32))
     }
 
@@ -96,15 +84,9 @@ impl View {
 
     /// All backends of the tier, while the instance is being born.
     pub(super) fn members(&self) -> Vec<Member> {
-        let members = if self.being_born {
-            &*self.candidates.members
-        } else {
-            &[]
-        };
-        let member = |m: &crate::upstream::Member| Member {
-            backend: described(&m.backend),
-            candidate: m.candidate,
-        };
+        let members = if self.being_born { &*self.candidates.members } else { &[] };
+        let member =
+            |m: &crate::upstream::Member| Member { backend: described(&m.backend), candidate: m.candidate };
         members.iter().map(member).collect()
     }
 
@@ -124,23 +106,14 @@ pub(super) fn described(backend: &Backend) -> guest::Backend {
         name: backend.name.to_string(),
         weight: backend.weight.clamp(1, 65_535),
         zone: backend.zone.as_deref().map(str::to_owned),
-        labels: backend
-            .labels
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect(),
+        labels: backend.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
     }
 }
 
 fn detail(stats: &BackendStats) -> Detail {
     let total = |failure: bool| {
-        let counted = Verdict::ALL
-            .iter()
-            .filter(|v| v.is_failure() == failure && **v != Verdict::Cancelled);
-        counted
-            .map(|v| stats.total(*v))
-            .sum::<u64>()
-            .min(LARGEST_U64)
+        let counted = Verdict::ALL.iter().filter(|v| v.is_failure() == failure && **v != Verdict::Cancelled);
+        counted.map(|v| stats.total(*v)).sum::<u64>().min(LARGEST_U64)
     };
     let reported = stats.reported();
     Detail {

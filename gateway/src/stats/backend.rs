@@ -190,23 +190,13 @@ mod tests {
     use super::*;
 
     fn outcome(verdict: Verdict, total: u32, now: u64) -> Outcome {
-        Outcome {
-            verdict,
-            status: 200,
-            connect: 0,
-            first_byte: total / 2,
-            total,
-            now,
-        }
+        Outcome { verdict, status: 200, connect: 0, first_byte: total / 2, total, now }
     }
 
     #[test]
     fn a_cold_backend_has_the_mean_of_its_upstream() {
-        let (upstream, warm, cold) = (
-            UpstreamStats::default(),
-            BackendStats::default(),
-            BackendStats::default(),
-        );
+        let (upstream, warm, cold) =
+            (UpstreamStats::default(), BackendStats::default(), BackendStats::default());
         assert_eq!(cold.latency(&upstream, 1), 1_000, "nobody has answered yet");
         warm.record(&outcome(Verdict::Success, 40_000, 1), &upstream);
         assert!(cold.latency(&upstream, 1).abs_diff(40_000) < 100);

@@ -32,11 +32,7 @@ impl DecayedMean {
             None => sample,
             Some((mean, at)) => {
                 let age = now_ms.wrapping_sub(at);
-                let gain = if age == 0 {
-                    LEAST_GAIN
-                } else {
-                    (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN)
-                };
+                let gain = if age == 0 { LEAST_GAIN } else { (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN) };
                 mean + gain * (sample - mean)
             }
         };
@@ -143,10 +139,7 @@ mod tests {
         let rest = log2(1_000);
         assert!(near(mean.relaxed(rest, SECOND), 1_000_000));
         let later = mean.relaxed(rest, 4 * SECOND);
-        assert!(
-            later > 10_000 && later < 15_000,
-            "one time constant: {later}"
-        );
+        assert!(later > 10_000 && later < 15_000, "one time constant: {later}");
         assert!(near(mean.relaxed(rest, 60 * SECOND), 1_000));
     }
 

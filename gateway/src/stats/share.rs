@@ -30,11 +30,7 @@ impl DecayedShare {
             share = 0.0;
         }
         let at = (now / 1_000) as u32;
-        let packed = if share == 0.0 {
-            0
-        } else {
-            u64::from(at) << 32 | u64::from(share.to_bits())
-        };
+        let packed = if share == 0.0 { 0 } else { u64::from(at) << 32 | u64::from(share.to_bits()) };
         self.packed.store(packed, Relaxed);
     }
 

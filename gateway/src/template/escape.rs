@@ -119,11 +119,7 @@ mod tests {
         let start = out.len();
         out.extend_from_slice(value);
         escape.apply(&mut out, start);
-        String::from_utf8(out)
-            .unwrap()
-            .strip_prefix("kept\n")
-            .unwrap()
-            .to_owned()
+        String::from_utf8(out).unwrap().strip_prefix("kept\n").unwrap().to_owned()
     }
 
     /// What nginx 1.22.1 wrote for a request whose header held these bytes.

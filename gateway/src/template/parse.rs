@@ -29,10 +29,7 @@ pub struct TemplateError {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Unknown {
-        name: String,
-        suggestion: Option<String>,
-    },
+    Unknown { name: String, suggestion: Option<String> },
     Nameless,
     Unclosed,
     Capture,
@@ -67,10 +64,7 @@ impl Template {
         if !constant.is_empty() {
             pieces.push(Piece::Constant(constant.into()));
         }
-        Ok(Self {
-            source: source.into(),
-            pieces: pieces.into(),
-        })
+        Ok(Self { source: source.into(), pieces: pieces.into() })
     }
 
     /// The text, if it has no variables at all.
@@ -110,19 +104,12 @@ impl Template {
 /// Reads the variable at the start of `rest`, which follows the `$` at `dollar`. Also says how
 /// many bytes it takes there.
 fn variable(rest: &str, dollar: usize) -> Result<(Variable, usize), TemplateError> {
-    let fail = |kind, length| {
-        Err(TemplateError {
-            kind,
-            span: dollar..dollar + 1 + length,
-        })
-    };
+    let fail = |kind, length| Err(TemplateError { kind, span: dollar..dollar + 1 + length });
     let (text, braces) = match rest.strip_prefix('{') {
         Some(inner) => (inner, true),
         None => (rest, false),
     };
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let name = &text[..end];
     let length = end + 2 * usize::from(braces);
     if braces && !text[end..].starts_with('}') {
@@ -138,13 +125,7 @@ fn variable(rest: &str, dollar: usize) -> Result<(Variable, usize), TemplateErro
         Some(variable) => Ok((variable, length)),
         None => {
             let suggestion = Variable::suggest(name);
-            fail(
-                Kind::Unknown {
-                    name: name.to_owned(),
-                    suggestion,
-                },
-                length,
-            )
+            fail(Kind::Unknown { name: name.to_owned(), suggestion }, length)
         }
     }
 }
@@ -228,16 +209,10 @@ mod tests {
 
     #[test]
     fn a_name_ends_where_it_cannot_go_on() {
-        let expected = [
-            Piece::Variable(Variable::Host),
-            constant(":"),
-            Piece::Variable(Variable::ServerPort),
-        ];
+        let expected =
+            [Piece::Variable(Variable::Host), constant(":"), Piece::Variable(Variable::ServerPort)];
         assert_eq!(pieces("$host:$server_port"), expected);
-        assert_eq!(
-            pieces("$hosté"),
-            [Piece::Variable(Variable::Host), constant("é")]
-        );
+        assert_eq!(pieces("$hosté"), [Piece::Variable(Variable::Host), constant("é")]);
     }
 
     #[test]
@@ -260,15 +235,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_and_pointed_at() {
         let (message, place) = refused("to $upstrem_addr now");
-        assert_eq!(
-            message,
-            "there is no variable `$upstrem_addr` (did you mean `$upstream_addr`?)"
-        );
+        assert_eq!(message, "there is no variable `$upstrem_addr` (did you mean `$upstream_addr`?)");
         assert_eq!(place, "$upstrem_addr");
-        assert_eq!(
-            refused("a ${nonsense} b"),
-            ("there is no variable `$nonsense`".into(), "${nonsense}")
-        );
+        assert_eq!(refused("a ${nonsense} b"), ("there is no variable `$nonsense`".into(), "${nonsense}"));
     }
 
     #[test]
@@ -279,10 +248,7 @@ mod tests {
         assert_eq!(refused("${}").1, "${}");
         assert_eq!(
             refused("x${status y"),
-            (
-                "the `}` that ends the name of the variable is missing".into(),
-                "${status"
-            )
+            ("the `}` that ends the name of the variable is missing".into(), "${status")
         );
         assert!(refused("$1").0.contains("captures"));
     }

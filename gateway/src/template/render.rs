@@ -23,12 +23,7 @@ impl Template {
     }
 
     /// Appends the text with each value escaped, for a log line.
-    pub fn render_escaped(
-        &self,
-        escape: Escape,
-        values: &(impl Values + ?Sized),
-        out: &mut Vec<u8>,
-    ) {
+    pub fn render_escaped(&self, escape: Escape, values: &(impl Values + ?Sized), out: &mut Vec<u8>) {
         for piece in &self.pieces {
             match piece {
                 Piece::Constant(text) => out.extend_from_slice(text.as_bytes()),
@@ -80,18 +75,12 @@ mod tests {
 
     #[test]
     fn a_log_line_escapes_values_and_marks_missing_ones() {
-        assert_eq!(
-            rendered(Some(Escape::Text)),
-            "before \"the \\x22best\\x22\" 10.0.0.1 [-] 200"
-        );
+        assert_eq!(rendered(Some(Escape::Text)), "before \"the \\x22best\\x22\" 10.0.0.1 [-] 200");
     }
 
     #[test]
     fn a_json_line_escapes_values_and_leaves_missing_ones_empty() {
-        assert_eq!(
-            rendered(Some(Escape::Json)),
-            "before \"the \\\"best\\\"\" 10.0.0.1 [] 200"
-        );
+        assert_eq!(rendered(Some(Escape::Json)), "before \"the \\\"best\\\"\" 10.0.0.1 [] 200");
     }
 
     #[test]

@@ -185,10 +185,7 @@ impl fmt::Display for Variable {
             Self::SentHeader(name) => write!(f, "$sent_http_{}", underscored(name)),
             Self::UpstreamHeader(name) => write!(f, "$upstream_http_{}", underscored(name)),
             plain => {
-                let (name, _) = PLAIN
-                    .iter()
-                    .find(|(_, known)| known == plain)
-                    .ok_or(fmt::Error)?;
+                let (name, _) = PLAIN.iter().find(|(_, known)| known == plain).ok_or(fmt::Error)?;
                 write!(f, "${name}")
             }
         }
@@ -205,32 +202,17 @@ mod tests {
             assert_eq!(Variable::from_name(name).as_ref(), Some(variable));
             assert_eq!(variable.to_string(), format!("${name}"));
         }
-        for name in [
-            "arg_Page",
-            "cookie_SID",
-            "http_x_id",
-            "sent_http_etag",
-            "upstream_http_server",
-        ] {
-            assert_eq!(
-                Variable::from_name(name).unwrap().to_string(),
-                format!("${name}")
-            );
+        for name in ["arg_Page", "cookie_SID", "http_x_id", "sent_http_etag", "upstream_http_server"] {
+            assert_eq!(Variable::from_name(name).unwrap().to_string(), format!("${name}"));
         }
     }
 
     #[test]
     fn names_are_read_in_any_case_and_headers_with_hyphens() {
-        assert_eq!(
-            Variable::from_name("Remote_ADDR"),
-            Some(Variable::RemoteAddr)
-        );
+        assert_eq!(Variable::from_name("Remote_ADDR"), Some(Variable::RemoteAddr));
         let header = Variable::Header(HeaderName::from_static("x-forwarded-for"));
         assert_eq!(Variable::from_name("HTTP_X_Forwarded_For"), Some(header));
-        assert_eq!(
-            Variable::from_name("content_type"),
-            Some(Variable::Header(CONTENT_TYPE))
-        );
+        assert_eq!(Variable::from_name("content_type"), Some(Variable::Header(CONTENT_TYPE)));
     }
 
     #[test]

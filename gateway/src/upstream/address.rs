@@ -29,19 +29,13 @@ impl FromStr for Address {
             }
             return Ok(Self::Unix(path.into()));
         }
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or("the port is missing: write `host:port`")?;
-        let port = port
-            .parse()
-            .map_err(|_| "the port must be a number from 1 to 65535")?;
+        let (host, port) = text.rsplit_once(':').ok_or("the port is missing: write `host:port`")?;
+        let port = port.parse().map_err(|_| "the port must be a number from 1 to 65535")?;
         if port == 0 {
             return Err("the port must be a number from 1 to 65535");
         }
         let host = match host.strip_prefix('[') {
-            Some(literal) => literal
-                .strip_suffix(']')
-                .ok_or("the `[` of an IPv6 address is not closed")?,
+            Some(literal) => literal.strip_suffix(']').ok_or("the `[` of an IPv6 address is not closed")?,
             None if host.contains(':') => {
                 return Err("put an IPv6 address in brackets: `[::1]:8080`");
             }
@@ -51,10 +45,7 @@ impl FromStr for Address {
         if host.is_empty() || !host.chars().all(legal) {
             return Err("the host must be a name or an address, without scheme or path");
         }
-        Ok(Self::Tcp {
-            host: host.into(),
-            port,
-        })
+        Ok(Self::Tcp { host: host.into(), port })
     }
 }
 
@@ -74,12 +65,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_shown() {
-        for text in [
-            "10.0.0.7:8001",
-            "[::1]:80",
-            "localhost:9111",
-            "unix:/run/app.sock",
-        ] {
+        for text in ["10.0.0.7:8001", "[::1]:80", "localhost:9111", "unix:/run/app.sock"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }
@@ -90,10 +76,7 @@ mod tests {
         assert!(why("localhost").contains("port is missing"));
         assert!(why("localhost:0").contains("1 to 65535"));
         assert!(why("::1:80").contains("brackets"));
-        assert!(
-            why("http://a:80").contains("without scheme")
-                || why("http://a:80").contains("brackets")
-        );
+        assert!(why("http://a:80").contains("without scheme") || why("http://a:80").contains("brackets"));
         assert!(why("unix:").contains("path"));
     }
 }

@@ -36,25 +36,14 @@ impl Candidates {
         let fit = |backup: bool| backends.iter().any(|b| b.backup == backup && !b.down);
         let backup = !fit(false) && fit(true);
         let mut chosen = Vec::new();
-        let members = backends
-            .iter()
-            .filter(|b| b.backup == backup)
-            .map(|backend| {
-                let candidate = (!backend.down).then(|| {
-                    chosen.push(Arc::clone(backend));
-                    chosen.len() as u32 - 1
-                });
-                Member {
-                    backend: Arc::clone(backend),
-                    candidate,
-                }
+        let members = backends.iter().filter(|b| b.backup == backup).map(|backend| {
+            let candidate = (!backend.down).then(|| {
+                chosen.push(Arc::clone(backend));
+                chosen.len() as u32 - 1
             });
+            Member { backend: Arc::clone(backend), candidate }
+        });
         let members = members.collect();
-        Self {
-            upstream,
-            stats,
-            backends: chosen.into(),
-            members,
-        }
+        Self { upstream, stats, backends: chosen.into(), members }
     }
 }

@@ -44,10 +44,7 @@ impl Pools {
             pools.resize_with(slot + 1, Vec::new);
         }
         if pools[slot].len() < limit {
-            pools[slot].push(Idle {
-                connection,
-                since: now,
-            });
+            pools[slot].push(Idle { connection, since: now });
         }
     }
 
@@ -56,9 +53,7 @@ impl Pools {
     pub fn sweep(&self, oldest: impl Fn(usize) -> Option<u64>) {
         for (slot, pool) in self.by_slot.borrow_mut().iter_mut().enumerate() {
             match oldest(slot) {
-                Some(oldest) => {
-                    pool.retain(|idle| idle.since >= oldest && idle.connection.is_quiet())
-                }
+                Some(oldest) => pool.retain(|idle| idle.since >= oldest && idle.connection.is_quiet()),
                 None => *pool = Vec::new(),
             }
         }

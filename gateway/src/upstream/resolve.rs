@@ -61,10 +61,7 @@ impl Resolver {
             let resolver = Arc::clone(self);
             tokio::spawn(async move {
                 if let Err(error) = resolver.look_up().await {
-                    tracing::warn!(
-                        "{}: {error}; its last known addresses stay in use",
-                        resolver.name
-                    );
+                    tracing::warn!("{}: {error}; its last known addresses stay in use", resolver.name);
                 }
                 resolver.looking.store(false, Relaxed);
             });

@@ -20,11 +20,7 @@ pub enum Stream {
 
 impl Stream {
     /// Appends what has arrived to `buffer`; 0 at the end of the stream.
-    pub fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut BytesMut,
-    ) -> Poll<io::Result<usize>> {
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
             Self::Unix(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
@@ -32,11 +28,7 @@ impl Stream {
     }
 
     /// Hands as much of `slices` to the kernel as it takes.
-    pub fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),

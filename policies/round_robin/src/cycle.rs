@@ -26,17 +26,8 @@ impl Cycle {
     pub(crate) fn new(weights: &[u32]) -> Self {
         let smooth = Smooth::new(weights.iter().copied());
         let divisor = weights.iter().copied().fold(0, common_divisor).max(1);
-        let length = weights
-            .iter()
-            .map(|weight| (weight / divisor) as usize)
-            .sum::<usize>();
-        let mut cycle = Self {
-            start: smooth.clone(),
-            smooth,
-            lap: Vec::new(),
-            length: 0,
-            replayed: None,
-        };
+        let length = weights.iter().map(|weight| (weight / divisor) as usize).sum::<usize>();
+        let mut cycle = Self { start: smooth.clone(), smooth, lap: Vec::new(), length: 0, replayed: None };
         if length == weights.len() {
             // Equal weights take turns: nothing to walk.
             cycle.lap = (0..length as u32).collect();
@@ -51,11 +42,7 @@ impl Cycle {
     /// Places to begin at: all there are, or as many as may be walked to.
     pub(crate) fn places(&self) -> usize {
         let walkable = STEPS_MAX / self.smooth.len().max(1);
-        if self.length > 0 {
-            self.length
-        } else {
-            walkable.max(1)
-        }
+        if self.length > 0 { self.length } else { walkable.max(1) }
     }
 
     /// Lets `count` picks pass.
@@ -71,11 +58,7 @@ impl Cycle {
             return self.learn();
         };
         let next = self.lap.get(*replayed).copied();
-        *replayed = if *replayed + 1 < self.length {
-            *replayed + 1
-        } else {
-            0
-        };
+        *replayed = if *replayed + 1 < self.length { *replayed + 1 } else { 0 };
         next
     }
 
@@ -132,30 +115,15 @@ mod tests {
         for pick in 0..picks {
             let tried = disturbed(pick);
             let expected = plain.step(|index| !tried.contains(&(index as u32)));
-            let got = if tried.is_empty() {
-                cycle.next()
-            } else {
-                cycle.next_but(tried)
-            };
-            assert_eq!(
-                got.map(|index| index as usize),
-                expected,
-                "{weights:?}, pick {pick}"
-            );
+            let got = if tried.is_empty() { cycle.next() } else { cycle.next_but(tried) };
+            assert_eq!(got.map(|index| index as usize), expected, "{weights:?}, pick {pick}");
         }
         cycle
     }
 
     #[test]
     fn replays_what_smooth_round_robin_would_pick() {
-        for weights in [
-            &[1][..],
-            &[7],
-            &[5, 1, 1],
-            &[4, 3, 2, 1],
-            &[65535, 2],
-            &[10, 20, 30],
-        ] {
+        for weights in [&[1][..], &[7], &[5, 1, 1], &[4, 3, 2, 1], &[65535, 2], &[10, 20, 30]] {
             let cycle = agrees(weights, |_| &[], 200_000);
             assert!(cycle.replayed.is_some(), "{weights:?} is replayed");
         }

@@ -44,11 +44,7 @@ impl Policy for RoundRobin {
 
     fn pick(&mut self, request: &Request) -> Choice {
         let tried = request::tried(request);
-        let next = if tried.is_empty() {
-            self.0.next()
-        } else {
-            self.0.next_but(&tried)
-        };
+        let next = if tried.is_empty() { self.0.next() } else { self.0.next_but(&tried) };
         next.map_or(Choice::Abstain, Choice::Backend)
     }
 }
@@ -69,9 +65,7 @@ mod tests {
     }
 
     fn picks(policy: &mut RoundRobin, count: usize) -> Vec<u32> {
-        (0..count)
-            .map(|_| chosen(policy.pick(&request(0))))
-            .collect()
+        (0..count).map(|_| chosen(policy.pick(&request(0)))).collect()
     }
 
     #[test]
@@ -83,11 +77,7 @@ mod tests {
             (&[3, 3, 3], &[0, 1, 2, 0, 1, 2]),
             (&[65535], &[0, 0, 0]),
         ] {
-            assert_eq!(
-                picks(&mut born(FIRST, weights), expected.len()),
-                expected,
-                "{weights:?}"
-            );
+            assert_eq!(picks(&mut born(FIRST, weights), expected.len()), expected, "{weights:?}");
         }
     }
 
@@ -97,10 +87,7 @@ mod tests {
             let mut policy = RoundRobin::new(super::Options::default(), backends(&[1; 10]), seed);
             picks(policy.as_mut().expect("no options"), 1)[0]
         });
-        assert_eq!(
-            first_picks.collect::<std::collections::HashSet<_>>().len(),
-            10
-        );
+        assert_eq!(first_picks.collect::<std::collections::HashSet<_>>().len(), 10);
     }
 
     #[test]
@@ -123,17 +110,11 @@ mod tests {
         let csv = include_str!("../../../tests/vectors/nginx_wrr_order.csv");
         let mut current = (String::new(), born(FIRST, &[1]));
         for row in rows(csv) {
-            let [set, weights, pick, backend] = row[..] else {
-                panic!("{row:?}")
-            };
+            let [set, weights, pick, backend] = row[..] else { panic!("{row:?}") };
             if current.0 != set {
                 current = (set.into(), born(FIRST, &numbers(weights)));
             }
-            assert_eq!(
-                picks(&mut current.1, 1),
-                numbers(backend),
-                "{set}, pick {pick}"
-            );
+            assert_eq!(picks(&mut current.1, 1), numbers(backend), "{set}, pick {pick}");
         }
     }
 
@@ -146,12 +127,7 @@ mod tests {
             let expected = numbers(row[3]);
             for attempt in 0..expected.len() {
                 let choice = retry(&mut policy, &expected[..attempt]);
-                assert_eq!(
-                    choice,
-                    Choice::Backend(expected[attempt]),
-                    "at {} s",
-                    row[1]
-                );
+                assert_eq!(choice, Choice::Backend(expected[attempt]), "at {} s", row[1]);
             }
         }
     }

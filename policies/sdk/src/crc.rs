@@ -29,9 +29,7 @@ pub fn crc32_update(unfinished: u32, bytes: &[u8]) -> u32 {
 /// CRC-32 (IEEE 802.3, as zlib's) of the parts, one after the other.
 #[must_use]
 pub fn crc32(parts: &[&[u8]]) -> u32 {
-    !parts
-        .iter()
-        .fold(CRC32_START, |crc, part| crc32_update(crc, part))
+    !parts.iter().fold(CRC32_START, |crc, part| crc32_update(crc, part))
 }
 
 #[cfg(test)]

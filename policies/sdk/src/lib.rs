@@ -29,11 +29,7 @@
 //! by the stand-in in [`testing`], so a policy is tested by plain `cargo test`.
 
 #[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    reason = "generated: the canonical ABI is raw memory"
-)]
+#[allow(missing_docs, unsafe_code, reason = "generated: the canonical ABI is raw memory")]
 pub mod bindings;
 #[doc(hidden)]
 pub mod glue;
@@ -44,6 +40,7 @@ mod options;
 mod policy;
 mod random;
 pub mod request;
+mod slots;
 mod smooth;
 pub mod stats;
 #[cfg(not(target_arch = "wasm32"))]
@@ -55,4 +52,5 @@ pub use crc::{CRC32_START, crc32, crc32_update};
 pub use options::NoOptions;
 pub use policy::{Explain, Feedback, Policy, State, Timer};
 pub use random::Random;
+pub use slots::Slots;
 pub use smooth::Smooth;

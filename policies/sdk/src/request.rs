@@ -65,9 +65,5 @@ pub fn client_address() -> Vec<u8> {
 /// any, so the first pick of a request costs nothing.
 #[must_use]
 pub fn tried(request: &crate::Request) -> Vec<u32> {
-    if request.attempt == 0 {
-        Vec::new()
-    } else {
-        host::tried()
-    }
+    if request.attempt == 0 { Vec::new() } else { host::tried() }
 }

@@ -20,10 +20,7 @@ impl Smooth {
 
     /// How many there are to choose from.
     #[must_use]
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "an instance always has candidates"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "an instance always has candidates")]
     pub fn len(&self) -> usize {
         self.weights.len()
     }
@@ -91,10 +88,8 @@ mod tests {
     fn advances_to_where_the_steps_lead() {
         let mut walked = Smooth::new([4, 3, 2, 1]);
         let mut advanced = walked.clone();
-        let chosen: Vec<u32> = (0..7)
-            .filter_map(|_| walked.step(|_| true))
-            .map(|index| index as u32)
-            .collect();
+        let chosen: Vec<u32> =
+            (0..7).filter_map(|_| walked.step(|_| true)).map(|index| index as u32).collect();
         advanced.advance(&chosen);
         assert_eq!(advanced, walked);
     }

@@ -69,21 +69,13 @@ pub fn gateway<T>(access: impl FnOnce(&mut Gateway) -> T) -> T {
 /// vectors were recorded with.
 #[must_use]
 pub fn backends(weights: &[u32]) -> Vec<Backend> {
-    (18100..)
-        .zip(weights)
-        .map(|(port, weight)| backend(&format!("127.0.0.1:{port}"), *weight))
-        .collect()
+    (18100..).zip(weights).map(|(port, weight)| backend(&format!("127.0.0.1:{port}"), *weight)).collect()
 }
 
 /// One candidate.
 #[must_use]
 pub fn backend(name: &str, weight: u32) -> Backend {
-    Backend {
-        name: name.into(),
-        weight,
-        zone: None,
-        labels: Vec::new(),
-    }
+    Backend { name: name.into(), weight, zone: None, labels: Vec::new() }
 }
 
 /// A policy born with these options (JSON) and candidates, of an upstream in which nobody is
@@ -107,11 +99,7 @@ pub fn members(backends: &[Backend], down: &[usize]) -> Vec<Member> {
     let mut candidates = 0..;
     let member = |(index, backend): (usize, &Backend)| Member {
         backend: backend.clone(),
-        candidate: if down.contains(&index) {
-            None
-        } else {
-            candidates.next()
-        },
+        candidate: if down.contains(&index) { None } else { candidates.next() },
     };
     backends.iter().enumerate().map(member).collect()
 }
@@ -119,22 +107,13 @@ pub fn members(backends: &[Backend], down: &[usize]) -> Vec<Member> {
 /// The first attempt of a request that has this `random`.
 #[must_use]
 pub fn request(random: u32) -> Request {
-    Request {
-        key: 0,
-        attempt: 0,
-        random,
-        now: 1,
-        body_length: None,
-    }
+    Request { key: 0, attempt: 0, random, now: 1, body_length: None }
 }
 
 /// Picks for a request for which these candidates were tried before.
 pub fn retry(policy: &mut impl Policy, tried: &[u32]) -> Choice {
     gateway(|gateway| gateway.tried = tried.to_vec());
-    policy.pick(&Request {
-        attempt: tried.len() as u32,
-        ..request(1)
-    })
+    policy.pick(&Request { attempt: tried.len() as u32, ..request(1) })
 }
 
 /// The index of the candidate chosen.
@@ -160,10 +139,7 @@ pub fn rows(csv: &str) -> impl Iterator<Item = Vec<&str>> {
 /// When it is something else.
 #[must_use]
 pub fn numbers(field: &str) -> Vec<u32> {
-    let number = |word: &str| {
-        word.parse()
-            .unwrap_or_else(|_| panic!("not a number: {word:?}"))
-    };
+    let number = |word: &str| word.parse().unwrap_or_else(|_| panic!("not a number: {word:?}"));
     field.split_whitespace().map(number).collect()
 }
 
@@ -217,13 +193,7 @@ pub(crate) mod stats {
             reported_load: None,
             reported_at: 0,
         };
-        gateway(|gateway| {
-            gateway
-                .details
-                .get(backend as usize)
-                .copied()
-                .unwrap_or(none)
-        })
+        gateway(|gateway| gateway.details.get(backend as usize).copied().unwrap_or(none))
     }
 }
 
@@ -231,10 +201,7 @@ pub(crate) mod request_info {
     use super::gateway;
 
     fn find(pairs: &[(String, String)], name: &str) -> Option<String> {
-        pairs
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
+        pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 
     pub(crate) fn key_bytes() -> Vec<u8> {

@@ -47,11 +47,7 @@ pub(crate) enum Error {
 }
 
 fn said(output: &str) -> String {
-    if output.is_empty() {
-        String::new()
-    } else {
-        format!("; it wrote:\n{output}")
-    }
+    if output.is_empty() { String::new() } else { format!("; it wrote:\n{output}") }
 }
 
 /// Names what was being done when the system refused.
@@ -62,9 +58,6 @@ pub(super) trait Doing<T> {
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
     fn doing(self, what: impl Into<String>) -> Result<T, Error> {
-        self.map_err(|error| Error::System {
-            what: what.into(),
-            source: error.into(),
-        })
+        self.map_err(|error| Error::System { what: what.into(), source: error.into() })
     }
 }

@@ -38,14 +38,7 @@ pub(super) fn prepare(scenario: Scenario, folder: &Path) -> Result<(), Error> {
         .collect();
     let upload = scenario.upload();
     let method = if upload > 0 { "POST" } else { "GET" };
-    let script = fill(
-        SCRIPT,
-        &[
-            ("method", method),
-            ("headers", &headers),
-            ("upload", &upload.to_string()),
-        ],
-    );
+    let script = fill(SCRIPT, &[("method", method), ("headers", &headers), ("upload", &upload.to_string())]);
     fs::write(folder.join("load.lua"), script).doing("write load.lua")
 }
 
@@ -62,14 +55,7 @@ pub(super) fn run(
     let file = File::create(&output).doing("create wrk.out")?;
     let connections = scenario.connections().to_string();
     wrk.current_dir(folder)
-        .args([
-            "--threads",
-            "2",
-            "--connections",
-            &connections,
-            "--duration",
-            &format!("{seconds}s"),
-        ])
+        .args(["--threads", "2", "--connections", &connections, "--duration", &format!("{seconds}s")])
         .args([
             "--timeout",
             "10s",
@@ -100,11 +86,7 @@ fn wait(mut child: Child, interrupted: &AtomicBool) -> Result<(), Error> {
 /// The line that `load.lua` writes.
 fn seen(text: &str) -> Option<Seen> {
     let line = text.lines().find_map(|line| line.strip_prefix("result "))?;
-    let numbers: Vec<f64> = line
-        .split(' ')
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let numbers: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
     let &[duration, requests, bytes, broken, refused, p50, p99, p999] = numbers.as_slice() else {
         return None;
     };
@@ -123,8 +105,7 @@ mod tests {
 
     #[test]
     fn the_result_is_found_among_the_rest_of_the_output() {
-        let seen = seen("Running 2s test\nresult 2000000 1000 50000 1 2 500 1500 2500\n")
-            .expect("a result");
+        let seen = seen("Running 2s test\nresult 2000000 1000 50000 1 2 500 1500 2500\n").expect("a result");
         assert_eq!((seen.requests, seen.rate, seen.errors), (1000.0, 500.0, 3));
         assert_eq!(seen.latency, [0.5, 1.5, 2.5]);
     }

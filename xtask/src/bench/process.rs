@@ -46,23 +46,10 @@ impl Process {
         let output = folder.join(format!("{name}.out"));
         let file = File::create(&output).doing(format!("create {}", output.display()))?;
         let both = file.try_clone().doing("duplicate a descriptor")?;
-        command
-            .current_dir(folder)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(both);
+        command.current_dir(folder).process_group(0).stdin(Stdio::null()).stdout(file).stderr(both);
         let child = command.spawn().doing(format!("start {name}"))?;
-        let mut process = Self {
-            name,
-            child,
-            output,
-        };
-        if process.listens(port) {
-            Ok(process)
-        } else {
-            Err(process.silent(port))
-        }
+        let mut process = Self { name, child, output };
+        if process.listens(port) { Ok(process) } else { Err(process.silent(port)) }
     }
 
     fn listens(&mut self, port: u16) -> bool {
@@ -77,11 +64,7 @@ impl Process {
     }
 
     fn silent(&self, port: u16) -> Error {
-        Error::Silent {
-            program: self.name,
-            port,
-            output: self.last_words(),
-        }
+        Error::Silent { program: self.name, port, output: self.last_words() }
     }
 
     /// The end of what the program wrote.
@@ -149,11 +132,7 @@ fn tree(root: u32) -> std::io::Result<Vec<Stat>> {
         .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok())
         .filter_map(|line| stat(&line))
         .collect();
-    let mut found: Vec<Stat> = all
-        .iter()
-        .filter(|stat| stat.process == root)
-        .copied()
-        .collect();
+    let mut found: Vec<Stat> = all.iter().filter(|stat| stat.process == root).copied().collect();
     let mut next = 0;
     while let Some(parent) = found.get(next).map(|stat| stat.process) {
         found.extend(all.iter().filter(|stat| stat.parent == parent));
@@ -165,12 +144,9 @@ fn tree(root: u32) -> std::io::Result<Vec<Stat>> {
 /// One line of `/proc/PID/stat`. The name in brackets may hold anything, so the fields are counted from its end.
 fn stat(line: &str) -> Option<Stat> {
     let (process, rest) = line.split_once(' ')?;
-    let fields: Vec<&str> = rest[rest.rfind(')')? + 1..]
-        .split_ascii_whitespace()
-        .collect();
+    let fields: Vec<&str> = rest[rest.rfind(')')? + 1..].split_ascii_whitespace().collect();
     let seconds = |own: usize, children: usize| -> Option<f64> {
-        let ticks =
-            fields.get(own)?.parse::<u64>().ok()? + fields.get(children)?.parse::<u64>().ok()?;
+        let ticks = fields.get(own)?.parse::<u64>().ok()? + fields.get(children)?.parse::<u64>().ok()?;
         Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     };
     Some(Stat {
@@ -188,15 +164,7 @@ mod tests {
     #[test]
     fn a_name_with_spaces_and_brackets_does_not_shift_the_fields() {
         let line = "42 (a) b (c) S 7 42 42 0 -1 4194560 90 0 0 0 150 250 50 50 20 0 2 0 100";
-        assert_eq!(
-            stat(line),
-            Some(Stat {
-                process: 42,
-                parent: 7,
-                user: 2.0,
-                system: 3.0
-            })
-        );
+        assert_eq!(stat(line), Some(Stat { process: 42, parent: 7, user: 2.0, system: 3.0 }));
     }
 
     #[test]
@@ -208,9 +176,6 @@ mod tests {
     #[test]
     fn this_process_is_the_root_of_its_tree() {
         let own = std::process::id();
-        assert_eq!(
-            tree(own).expect("/proc").first().map(|stat| stat.process),
-            Some(own)
-        );
+        assert_eq!(tree(own).expect("/proc").first().map(|stat| stat.process), Some(own));
     }
 }

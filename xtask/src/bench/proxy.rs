@@ -75,26 +75,13 @@ impl Proxy {
     fn configuration(self, place: Place<'_>, port: u16) -> String {
         let [a, b] = place.backends.map(|port| port.to_string());
         let text = fill(self.template(), self.log(place.logs));
-        fill(
-            &text,
-            &[
-                ("port", &port.to_string()),
-                ("backend_a", &a),
-                ("backend_b", &b),
-            ],
-        )
+        fill(&text, &[("port", &port.to_string()), ("backend_a", &a), ("backend_b", &b)])
     }
 
     /// Starts it on `port` as a process of two workers; `program` is the gateway's path, or found for the others.
-    pub(super) fn start(
-        self,
-        program: &Path,
-        place: Place<'_>,
-        port: u16,
-    ) -> Result<Process, Error> {
+    pub(super) fn start(self, program: &Path, place: Place<'_>, port: u16) -> Result<Process, Error> {
         let file = place.folder.join(self.file());
-        fs::write(&file, self.configuration(place, port))
-            .doing(format!("write {}", file.display()))?;
+        fs::write(&file, self.configuration(place, port)).doing(format!("write {}", file.display()))?;
         let mut command = pinned(program, Cores::Proxy);
         match self {
             Self::Nginx => nginx(&mut command, place.folder, &file),
@@ -109,11 +96,7 @@ impl Proxy {
 pub(super) fn nginx<'a>(command: &'a mut Command, folder: &Path, file: &Path) -> &'a mut Command {
     let mut prefix = OsString::from(folder);
     prefix.push("/");
-    command
-        .args(["-e", "stderr", "-p"])
-        .arg(prefix)
-        .arg("-c")
-        .arg(file)
+    command.args(["-e", "stderr", "-p"]).arg(prefix).arg("-c").arg(file)
 }
 
 /// Who runs where on a machine with more than two cores.
@@ -164,19 +147,10 @@ mod tests {
     fn every_configuration_is_complete_with_and_without_log() {
         for proxy in [Proxy::Nginx, Proxy::Haproxy, Proxy::Pointsman] {
             for logs in [false, true] {
-                let place = Place {
-                    folder: Path::new("."),
-                    backends: [1001, 1002],
-                    logs,
-                };
+                let place = Place { folder: Path::new("."), backends: [1001, 1002], logs };
                 let text = proxy.configuration(place, 1003);
                 assert!(!text.contains("{{"), "{proxy}: {text}");
-                assert!(
-                    ["1001", "1002", "1003"]
-                        .iter()
-                        .all(|port| text.contains(port)),
-                    "{proxy}: {text}"
-                );
+                assert!(["1001", "1002", "1003"].iter().all(|port| text.contains(port)), "{proxy}: {text}");
             }
         }
     }

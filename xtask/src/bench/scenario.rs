@@ -31,10 +31,7 @@ const BROWSER: &[(&str, &str)] = &[
         "User-Agent",
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
     ),
-    (
-        "Accept",
-        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-    ),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
     ("Accept-Encoding", "gzip, deflate, br, zstd"),
     ("Accept-Language", "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7"),
     ("Cache-Control", "max-age=0"),
@@ -43,10 +40,7 @@ const BROWSER: &[(&str, &str)] = &[
         "session=6f1d0a4be2c94b7c8a61f0c2d9e35b17; theme=dark; consent=1; visits=42; last=2024-06-01T12%3A00%3A00Z",
     ),
     ("Priority", "u=0, i"),
-    (
-        "Referer",
-        "http://localhost/articles/2024/06/a-page-that-links-here.html",
-    ),
+    ("Referer", "http://localhost/articles/2024/06/a-page-that-links-here.html"),
     ("Sec-Fetch-Dest", "document"),
     ("Sec-Fetch-Mode", "navigate"),
     ("Sec-Fetch-Site", "same-origin"),
@@ -110,7 +104,6 @@ impl Scenario {
 /// The name on the command line and in the table.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_possible_value()
-            .map_or(Ok(()), |value| f.pad(value.get_name()))
+        self.to_possible_value().map_or(Ok(()), |value| f.pad(value.get_name()))
     }
 }

@@ -2,9 +2,27 @@
 
 use std::fmt::{self, Write};
 
-use super::Round;
+use super::load::Seen;
 use super::proxy::Proxy;
 use super::scenario::Scenario;
+
+/// One proxy in one round of one scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    /// CPU time per request in the program, microseconds.
+    pub(super) user: f64,
+    /// CPU time per request in the kernel, microseconds.
+    pub(super) system: f64,
+    /// What the clients saw.
+    pub(super) seen: Seen,
+}
+
+impl Round {
+    /// CPU time per request, microseconds.
+    pub(super) fn cpu(&self) -> f64 {
+        self.user + self.system
+    }
+}
 
 /// What one proxy did in one scenario, round after round.
 #[derive(Clone, Debug)]
@@ -33,16 +51,9 @@ fn absolute(out: &mut String, columns: &[Column]) -> fmt::Result {
     writeln!(out, "|---|---|---|---|---|---|---|---|")?;
     for column in columns {
         let of = |number: fn(&Round) -> f64| median(column.rounds.iter().map(number).collect());
-        let [cpu, user, system] = [
-            of(Round::cpu),
-            of(|round| round.user),
-            of(|round| round.system),
-        ];
-        let [p50, p99, p999] = [
-            of(|r| r.seen.latency[0]),
-            of(|r| r.seen.latency[1]),
-            of(|r| r.seen.latency[2]),
-        ];
+        let [cpu, user, system] = [of(Round::cpu), of(|round| round.user), of(|round| round.system)];
+        let [p50, p99, p999] =
+            [of(|r| r.seen.latency[0]), of(|r| r.seen.latency[1]), of(|r| r.seen.latency[2])];
         let errors: u64 = column.rounds.iter().map(|round| round.seen.errors).sum();
         writeln!(
             out,
@@ -56,24 +67,15 @@ fn absolute(out: &mut String, columns: &[Column]) -> fmt::Result {
 }
 
 fn relative(out: &mut String, columns: &[Column]) -> fmt::Result {
-    writeln!(
-        out,
-        "| to nginx | proxy | CPU/request (quartiles) | requests/s | p50 | p99 | p99.9 |"
-    )?;
+    writeln!(out, "| to nginx | proxy | CPU/request (quartiles) | requests/s | p50 | p99 | p99.9 |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for column in columns.iter().filter(|column| column.proxy != Proxy::Nginx) {
-        let same =
-            |other: &&Column| other.scenario == column.scenario && other.proxy == Proxy::Nginx;
+        let same = |other: &&Column| other.scenario == column.scenario && other.proxy == Proxy::Nginx;
         let Some(nginx) = columns.iter().find(same) else {
             continue;
         };
         let ratios = |number: fn(&Round) -> f64| -> Vec<f64> {
-            column
-                .rounds
-                .iter()
-                .zip(&nginx.rounds)
-                .map(|(own, nginx)| number(own) / number(nginx))
-                .collect()
+            column.rounds.iter().zip(&nginx.rounds).map(|(own, nginx)| number(own) / number(nginx)).collect()
         };
         let [low, cpu, high] = [0.25, 0.5, 0.75].map(|share| quantile(ratios(Round::cpu), share));
         let [p50, p99, p999] = [
@@ -110,30 +112,15 @@ fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::Seen;
     use super::*;
 
     fn round(cpu: f64) -> Round {
-        let seen = Seen {
-            requests: 1.0,
-            rate: 1000.0,
-            bytes: 1.0,
-            errors: 0,
-            latency: [1.0, 2.0, 3.0],
-        };
-        Round {
-            user: cpu / 4.0,
-            system: cpu * 3.0 / 4.0,
-            seen,
-        }
+        let seen = Seen { requests: 1.0, rate: 1000.0, bytes: 1.0, errors: 0, latency: [1.0, 2.0, 3.0] };
+        Round { user: cpu / 4.0, system: cpu * 3.0 / 4.0, seen }
     }
 
     fn column(proxy: Proxy, cpu: &[f64]) -> Column {
-        Column {
-            scenario: Scenario::Small,
-            proxy,
-            rounds: cpu.iter().copied().map(round).collect(),
-        }
+        Column { scenario: Scenario::Small, proxy, rounds: cpu.iter().copied().map(round).collect() }
     }
 
     #[test]
@@ -147,10 +134,8 @@ mod tests {
     #[test]
     fn ratios_are_taken_round_by_round() {
         // Given a machine that is three times slower in the last round, for both.
-        let columns = [
-            column(Proxy::Nginx, &[10.0, 10.0, 30.0]),
-            column(Proxy::Haproxy, &[12.0, 12.0, 36.0]),
-        ];
+        let columns =
+            [column(Proxy::Nginx, &[10.0, 10.0, 30.0]), column(Proxy::Haproxy, &[12.0, 12.0, 36.0])];
         // When the table is written, then the slow round does not show.
         let text = write(&columns).expect("a table");
         assert!(

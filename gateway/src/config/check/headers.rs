@@ -33,7 +33,7 @@ pub(super) fn rules(fields: &Fields<'_>, name: &str, findings: &mut Findings) ->
 }
 
 /// `outer`, with what `inner` says otherwise.
-pub(super) fn overridden(outer: &[HeaderRule], inner: Vec<HeaderRule>) -> Vec<HeaderRule> {
+pub(super) fn overridden(outer: &[HeaderRule], inner: &[HeaderRule]) -> Vec<HeaderRule> {
     let kept = outer.iter().filter(|rule| inner.iter().all(|own| own.name != rule.name));
     kept.cloned().chain(inner.iter().cloned()).collect()
 }
@@ -53,7 +53,11 @@ fn rule(entry: &Entry, text: Text<'_>, findings: &mut Findings) -> Option<Header
         // nginx needs `Connection ""` to keep connections open; here that is nothing new.
         if !text.text.is_empty() {
             let message = format!("`{}` has no effect", entry.key);
-            findings.warning(entry.place, message, "leave it out: the gateway keeps connections and upgrades them by itself");
+            findings.warning(
+                entry.place,
+                message,
+                "leave it out: the gateway keeps connections and upgrades them by itself",
+            );
         }
         return None;
     }

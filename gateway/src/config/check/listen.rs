@@ -22,15 +22,12 @@ pub(super) fn listeners(
     findings: &mut Findings,
 ) -> (Vec<Listen>, Option<SocketAddr>) {
     let mut list = Vec::new();
-    let mut written = 0;
     for top in tops {
         for fields in top.tables(&keys::LISTEN, "listen", findings) {
-            written += 1;
             list.extend(listener(&fields, findings));
         }
-        written += usize::from(top.fields.get("listen").is_some());
     }
-    if written == 0 {
+    if !tops.iter().any(|top| top.has("listen")) {
         let help = "add `[[listen]]` with `address = \"0.0.0.0:8080\"`";
         findings.error(main.fields.place, "there is no listener", help);
     }
@@ -56,18 +53,22 @@ fn admin(main: &Top<'_>, findings: &mut Findings) -> Option<(SocketAddr, Place)>
         ListenAddress::Tcp(address) => Some((address, node.place)),
         ListenAddress::Unix(_) => {
             let message = "`[admin]` is for a TCP address";
-            findings.error(node.place, message, "for a unix socket there is `control`, at the top of the file");
+            findings.error(
+                node.place,
+                message,
+                "for a unix socket there is `control`, at the top of the main file",
+            );
             None
         }
     }
 }
 
 fn address(fields: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<ListenAddress> {
-    if let Value::Integer(port) = node.value {
-        let port = u16::try_from(port).ok();
-        return port.map(any_host).or_else(|| refused(node.place, &format!("{:?}", node.value), findings));
+    if let Value::Integer(number) = node.value {
+        let port = u16::try_from(number).ok();
+        return port.map(any_host).or_else(|| refused(node.place, &number.to_string(), findings));
     }
-    let Some(text) = fields.text("address", findings) else { return None };
+    let text = fields.text("address", findings)?;
     match text.after("unix:") {
         Some(path) => socket(fields, path, findings).map(ListenAddress::Unix),
         None => tcp(text.text).or_else(|| refused(node.place, text.text, findings)),
@@ -95,6 +96,10 @@ fn any_host(port: u16) -> ListenAddress {
 
 /// The path of a unix socket, relative to the folder of the file, no longer than the system allows.
 pub(super) fn socket(fields: &Fields<'_>, text: Text<'_>, findings: &mut Findings) -> Option<PathBuf> {
+    if text.text.is_empty() {
+        findings.error(text.place, "`unix:` needs the path of a socket", "for example `unix:/run/a.sock`");
+        return None;
+    }
     let path = fields.path_of(text, findings)?;
     let length = path.as_os_str().len();
     if length > SOCKET_PATH {

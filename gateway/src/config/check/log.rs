@@ -42,7 +42,11 @@ fn format(fields: &Fields<'_>, findings: &mut Findings) -> Option<LogFormat> {
     }
     if !text.text.contains('$') {
         let message = format!("`{}` is no format, and as a text it has no variable", text.text);
-        findings.error(text.place, message, "write `combined`, `json`, or a text like `$remote_addr $status`");
+        findings.error(
+            text.place,
+            message,
+            "write `combined`, `json`, or a text like `$remote_addr $status`",
+        );
         return None;
     }
     template(text, findings).map(LogFormat::Text)

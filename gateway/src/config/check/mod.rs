@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::fields::{Fields, wrong_type};
-use super::file::{Entry, File, Value};
+use super::file::{Entry, File, Node, Value};
 use super::keys::{self, Section};
 use super::model::{Config, Limits, Sandbox};
 use super::problems::Findings;
@@ -28,6 +28,12 @@ impl<'a> Top<'a> {
     pub(super) fn new(section: &'static Section, file: &'a File, findings: &mut Findings) -> Self {
         let fields = Fields::new(section, &file.entries, file.place, &file.folder, findings);
         Self { fields, folder: &file.folder }
+    }
+
+    /// Whether anything is written under this name.
+    fn has(&self, name: &str) -> bool {
+        let empty = |node: &Node| matches!(&node.value, Value::List(list) if list.is_empty());
+        self.fields.get(name).is_some_and(|node| !empty(node))
     }
 
     /// The tables `[[name]]`.

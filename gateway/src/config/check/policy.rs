@@ -73,6 +73,7 @@ fn json(node: &Node, findings: &mut Findings) -> Json {
         Value::Flag(flag) => Json::Bool(*flag),
         Value::Date(date) => Json::String(date.clone()),
         Value::List(list) => list.iter().map(|node| json(node, findings)).collect(),
+        Value::Unknown => Json::Null,
         Value::Table(entries) => Json::Object(options(entries.iter(), findings)),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn routes(
             list.extend(route(&fields, upstream, headers, max_body, findings));
         }
     }
-    if tops.iter().all(|top| top.fields.get("route").is_none()) {
+    if !tops.iter().any(|top| top.has("route")) {
         let help = "add `[[route]]` with `upstream = \"name\"`; without a path it takes every request";
         findings.error(main.fields.place, "there is no route", help);
     }
@@ -62,8 +62,8 @@ fn route(
         path: path?,
         upstream: upstream?,
         max_body: own.unwrap_or(limit),
-        request_headers: overridden(&outer.request, request),
-        response_headers: overridden(&outer.response, response),
+        request_headers: overridden(&outer.request, &request),
+        response_headers: overridden(&outer.response, &response),
         place: fields.place,
     })
 }
@@ -112,7 +112,7 @@ fn host(text: Text<'_>, findings: &mut Findings) -> Option<HostPattern> {
         findings.error(text.place, format!("`{}` is not a host that a route can serve", text.text), help);
         return None;
     }
-    Some(if wild { HostPattern::Suffix(format!(".{name}").into()) } else { HostPattern::Exact(name.into()) })
+    Some(if wild { HostPattern::Below(format!(".{name}").into()) } else { HostPattern::Exact(name.into()) })
 }
 
 /// What is wrong with a host, told by what it looks like.
@@ -124,7 +124,9 @@ fn host_problem(written: &str, name: &str) -> Option<&'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     match written {
         "*" | "_" | "" => Some("leave `host` out to serve every host"),
-        _ if written.starts_with('~') => Some("hosts have no regular expressions: list them, or write `*.example.com`"),
+        _ if written.starts_with('~') => {
+            Some("hosts have no regular expressions: list them, or write `*.example.com`")
+        }
         _ if written.contains("://") => Some("write the name alone, without `http://`"),
         _ if name.contains(':') => Some("write it without the port: a route serves all listeners"),
         _ if name.contains('*') => Some("a `*` can only stand at the beginning: `*.example.com`"),
@@ -132,7 +134,9 @@ fn host_problem(written: &str, name: &str) -> Option<&'static str> {
         _ if name.starts_with('.') || name.ends_with('.') || name.contains("..") => {
             Some("leave out the dot at its ends: `example.com`, or `*.example.com` for what is below it")
         }
-        _ if name.is_empty() || !name.chars().all(legal) => Some("names have letters, digits, `-`, `_` and `.`"),
+        _ if name.is_empty() || !name.chars().all(legal) => {
+            Some("names have letters, digits, `-`, `_` and `.`")
+        }
         _ => None,
     }
 }
@@ -142,10 +146,14 @@ fn path(fields: &Fields<'_>, findings: &mut Findings) -> Option<PathPattern> {
     let exact = text.text.strip_prefix('=').map(str::trim_start);
     let path = exact.unwrap_or(text.text);
     let help = match path {
-        _ if text.text.starts_with(['~', '^']) => "paths have no regular expressions: write a prefix, or `= /x` for one path",
+        _ if text.text.starts_with(['~', '^']) => {
+            "paths have no regular expressions: write a prefix, or `= /x` for one path"
+        }
         _ if !path.starts_with('/') => "it must begin with `/`; `= /x` is for the path `/x` alone",
         _ if path.contains(['?', '#']) => "write it without the query: routes look at the path alone",
-        _ if path.contains(|c: char| c.is_ascii_control() || c == ' ') => "spaces and control characters are encoded: `%20`",
+        _ if path.contains(|c: char| c.is_ascii_control() || c == ' ') => {
+            "spaces and control characters are encoded: `%20`"
+        }
         _ if exact.is_some() => return Some(PathPattern::Exact(path.into())),
         _ => return Some(PathPattern::Prefix(path.into())),
     };

@@ -9,7 +9,7 @@ pub(super) fn template(text: Text<'_>, findings: &mut Findings) -> Option<Templa
     match Template::parse(text.text) {
         Ok(template) => Some(template),
         Err(error) => {
-            let help = "the variables are listed in docs/configuration.md";
+            let help = "docs/configuration.md lists the variables";
             findings.error(text.part(error.span()), error.to_string(), help);
             None
         }

@@ -33,10 +33,7 @@ pub(super) struct Headers {
 }
 
 /// All upstreams, and their header rules in the same order.
-pub(super) fn upstreams<'a>(
-    tops: &[&Top<'a>],
-    findings: &mut Findings,
-) -> (Vec<Named<'a>>, Vec<Headers>) {
+pub(super) fn upstreams<'a>(tops: &[&Top<'a>], findings: &mut Findings) -> (Vec<Named<'a>>, Vec<Headers>) {
     let mut list: Vec<Named<'a>> = Vec::new();
     let mut headers = Vec::new();
     for top in tops {
@@ -92,7 +89,9 @@ fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {
     let timeout = fields.duration("connect_timeout", findings);
     if let Some(node) = fields.get("connect_timeout").filter(|_| timeout > PATIENT) {
         let seconds = timeout.as_secs();
-        let message = format!("`connect_timeout` is {seconds} seconds: that is how long a client waits for each dead backend");
+        let message = format!(
+            "`connect_timeout` is {seconds} seconds: that is how long a client waits for each dead backend"
+        );
         findings.warning(node.place, message, "a few seconds are enough; slow answers need `read_timeout`");
     }
     timeout
@@ -132,6 +131,7 @@ fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Optio
     let entries = match &node.value {
         Value::Table(entries) => entries.as_slice(),
         Value::Text { .. } => &[],
+        Value::Unknown => return None,
         _ => {
             let message = format!("a backend cannot be {}", node.value.noun());
             let help = "write an address, or a table: `{ address = \"127.0.0.1:8001\", weight = 2 }`";
@@ -175,6 +175,8 @@ fn address(fields: &Fields<'_>, text: Text<'_>, findings: &mut Findings) -> Opti
     match text.text.parse() {
         Ok(address) => Some(address),
         Err(why) => {
+            let with_scheme = text.text.contains("://");
+            let why = if with_scheme { "write host and port alone: `127.0.0.1:8001`" } else { why };
             findings.error(text.place, format!("`{}` is not the address of a backend", text.text), why);
             None
         }

@@ -7,24 +7,15 @@ use http::HeaderValue;
 
 use super::*;
 use crate::policy::guests::{self, born, pick};
-use crate::policy::{FaultKind, LoadError};
+use crate::policy::{Birth, BirthError, FaultKind, Limits, LoadError};
 use crate::stats::{InFlight, Verdict};
 
 fn outcome(verdict: Verdict) -> Outcome {
-    Outcome {
-        verdict,
-        status: 0,
-        connect: 0,
-        first_byte: 0,
-        total: 0,
-        now: 1,
-    }
+    Outcome { verdict, status: 0, connect: 0, first_byte: 0, total: 0, now: 1 }
 }
 
 fn refused_at_birth(guest: &str) -> BirthError {
-    guests::load(guest)
-        .instantiate(guests::birth(3))
-        .unwrap_err()
+    guests::load(guest).instantiate(guests::birth(3)).unwrap_err()
 }
 
 #[test]
@@ -50,9 +41,7 @@ fn a_trap_tells_why_and_where() {
 
 #[test]
 fn a_stack_without_end_is_a_trap() {
-    let Err(Fault::Trap(why)) = pick(&mut born("recursion")) else {
-        panic!("no trap")
-    };
+    let Err(Fault::Trap(why)) = pick(&mut born("recursion")) else { panic!("no trap") };
     assert!(why.contains("stack"), "{why}");
 }
 
@@ -66,32 +55,16 @@ fn an_endless_pick_is_cut_at_its_deadline() {
 
 #[test]
 fn an_endless_init_is_cut_at_its_own_deadline() {
-    let limits = Limits {
-        init: Duration::from_millis(20),
-        ..Limits::default()
-    };
-    let birth = Birth {
-        limits,
-        ..guests::birth(1)
-    };
-    let error = guests::load("init_never_returns")
-        .instantiate(birth)
-        .unwrap_err();
+    let limits = Limits { init: Duration::from_millis(20), ..Limits::default() };
+    let birth = Birth { limits, ..guests::birth(1) };
+    let error = guests::load("init_never_returns").instantiate(birth).unwrap_err();
     assert_eq!(error, BirthError::Fault(Fault::Deadline));
 }
 
 #[test]
 fn a_slow_pick_within_its_budget_is_no_fault() {
-    let limits = Limits {
-        pick: Duration::from_secs(10),
-        ..Limits::default()
-    };
-    let mut instance = guests::load("slow")
-        .instantiate(Birth {
-            limits,
-            ..guests::birth(1)
-        })
-        .unwrap();
+    let limits = Limits { pick: Duration::from_secs(10), ..Limits::default() };
+    let mut instance = guests::load("slow").instantiate(Birth { limits, ..guests::birth(1) }).unwrap();
     for _ in 0..3 {
         assert_eq!(pick(&mut instance), Ok(Choice::Backend(0)));
     }
@@ -100,33 +73,16 @@ fn a_slow_pick_within_its_budget_is_no_fault() {
 #[test]
 fn memory_ends_where_the_limit_says() {
     // The pages that are granted are touched by nobody, so this costs address space only.
-    let limits = Limits {
-        memory: 4 << 20,
-        pick: Duration::from_secs(10),
-        ..Limits::default()
-    };
-    let mut instance = guests::load("eats_memory")
-        .instantiate(Birth {
-            limits,
-            ..guests::birth(1)
-        })
-        .unwrap();
+    let limits = Limits { memory: 4 << 20, pick: Duration::from_secs(10), ..Limits::default() };
+    let mut instance = guests::load("eats_memory").instantiate(Birth { limits, ..guests::birth(1) }).unwrap();
     assert_eq!(pick(&mut instance), Err(Fault::Memory));
     assert!(instance.memory() <= limits.memory && instance.memory() > limits.memory / 2);
 }
 
 #[test]
 fn a_guest_larger_than_its_limit_is_not_born() {
-    let limits = Limits {
-        memory: 1,
-        ..Limits::default()
-    };
-    let error = guests::load("first")
-        .instantiate(Birth {
-            limits,
-            ..guests::birth(1)
-        })
-        .unwrap_err();
+    let limits = Limits { memory: 1, ..Limits::default() };
+    let error = guests::load("first").instantiate(Birth { limits, ..guests::birth(1) }).unwrap_err();
     assert_eq!(error.kind(), FaultKind::Memory);
 }
 
@@ -142,10 +98,7 @@ fn after_a_fault_an_instance_answers_nothing() {
 
 #[test]
 fn what_init_refuses_is_told_in_its_own_words() {
-    assert_eq!(
-        refused_at_birth("init_fails"),
-        BirthError::Refused("option `speed` is missing".into())
-    );
+    assert_eq!(refused_at_birth("init_fails"), BirthError::Refused("option `speed` is missing".into()));
 }
 
 #[test]
@@ -158,20 +111,9 @@ fn traps_during_birth_are_faults() {
 #[test]
 fn a_faulty_birth_leaves_the_policy_fit_for_another() {
     let policy = guests::load("first");
-    let starved = Limits {
-        memory: 1,
-        ..Limits::default()
-    };
-    policy
-        .instantiate(Birth {
-            limits: starved,
-            ..guests::birth(1)
-        })
-        .unwrap_err();
-    assert_eq!(
-        pick(&mut policy.instantiate(guests::birth(1)).unwrap()),
-        Ok(Choice::Backend(0))
-    );
+    let starved = Limits { memory: 1, ..Limits::default() };
+    policy.instantiate(Birth { limits: starved, ..guests::birth(1) }).unwrap_err();
+    assert_eq!(pick(&mut policy.instantiate(guests::birth(1)).unwrap()), Ok(Choice::Backend(0)));
 }
 
 #[test]
@@ -201,16 +143,9 @@ fn state_survives_into_the_next_instance() {
     assert_eq!(pick(&mut old), Ok(Choice::Backend(1)));
     let saved = old.save().unwrap().unwrap();
     assert_eq!(saved, [1, 0, 0, 0]);
-    let birth = Birth {
-        state: Some(&saved),
-        ..guests::birth(3)
-    };
+    let birth = Birth { state: Some(&saved), ..guests::birth(3) };
     let mut new = guests::load("state").instantiate(birth).unwrap();
-    assert_eq!(
-        pick(&mut new),
-        Ok(Choice::Backend(0)),
-        "the second pick of all"
-    );
+    assert_eq!(pick(&mut new), Ok(Choice::Backend(0)), "the second pick of all");
     assert_eq!(born("first").save(), Ok(None));
 }
 
@@ -223,11 +158,7 @@ fn a_state_of_more_than_a_mebibyte_is_a_fault() {
 
 #[test]
 fn a_policy_may_explain_itself() {
-    let explain = |guest| {
-        born(guest)
-            .explain(&Ask::default(), &mut Facts::default())
-            .unwrap()
-    };
+    let explain = |guest| born(guest).explain(&Ask::default(), &mut Facts::default()).unwrap();
     assert_eq!(explain("explain").as_deref(), Some("always the first"));
     assert_eq!(explain("first"), None);
 }
@@ -236,43 +167,28 @@ fn a_policy_may_explain_itself() {
 fn facts_are_lent_for_the_time_of_a_pick() {
     let mut instance = born("by_header");
     let mut facts = Facts::default();
-    facts
-        .headers
-        .insert("x-backend", HeaderValue::from_static("2"));
+    facts.headers.insert("x-backend", HeaderValue::from_static("2"));
     for _ in 0..3 {
-        assert_eq!(
-            instance.pick(&Ask::default(), &mut facts),
-            Ok(Choice::Backend(2))
-        );
+        assert_eq!(instance.pick(&Ask::default(), &mut facts), Ok(Choice::Backend(2)));
         assert_eq!(facts.headers.len(), 1, "they are back in their place");
     }
-    assert_eq!(
-        pick(&mut instance),
-        Ok(Choice::Abstain),
-        "another request has no such header"
-    );
+    assert_eq!(pick(&mut instance), Ok(Choice::Abstain), "another request has no such header");
 }
 
 #[test]
 fn facts_come_back_after_a_fault_too() {
     let mut facts = Facts::default();
-    facts
-        .headers
-        .insert("x-backend", HeaderValue::from_static("9"));
+    facts.headers.insert("x-backend", HeaderValue::from_static("9"));
     let mut instance = born("by_header");
-    assert_eq!(
-        instance.pick(&Ask::default(), &mut facts),
-        Err(Fault::BadIndex(9))
-    );
+    assert_eq!(instance.pick(&Ask::default(), &mut facts), Err(Fault::BadIndex(9)));
     assert_eq!(facts.headers["x-backend"], "9");
 }
 
 #[test]
 fn statistics_are_live() {
     let candidates = guests::candidates(3);
-    let mut instance = guests::load("least_busy")
-        .instantiate(guests::birth_of(Arc::clone(&candidates)))
-        .unwrap();
+    let mut instance =
+        guests::load("least_busy").instantiate(guests::birth_of(Arc::clone(&candidates))).unwrap();
     let begin = |index: usize| InFlight::begin(Arc::clone(&candidates.backends[index].stats), 1);
     let held = begin(0);
     assert_eq!(pick(&mut instance), Ok(Choice::Backend(1)));
@@ -284,23 +200,15 @@ fn statistics_are_live() {
 #[test]
 fn the_upstream_can_be_seen_in_init_and_not_later() {
     let candidates = guests::candidates_with_down(2, 1);
-    let mut instance = guests::load("counts_members")
-        .instantiate(guests::birth_of(candidates))
-        .unwrap();
+    let mut instance = guests::load("counts_members").instantiate(guests::birth_of(candidates)).unwrap();
     assert_eq!(pick(&mut instance), Ok(Choice::Reject(400 + 10 * 3)));
 }
 
 #[test]
 fn numbers_stay_within_the_bits_that_every_language_can_read() {
-    let most = Ask {
-        key: u64::MAX,
-        attempt: 0,
-        random: u32::MAX,
-        now: u64::MAX,
-        body_length: Some(u64::MAX),
-    };
-    let bits = |attempt| match born("echoes").pick(&Ask { attempt, ..most }, &mut Facts::default())
-    {
+    let most =
+        Ask { key: u64::MAX, attempt: 0, random: u32::MAX, now: u64::MAX, body_length: Some(u64::MAX) };
+    let bits = |attempt| match born("echoes").pick(&Ask { attempt, ..most }, &mut Facts::default()) {
         Ok(Choice::Reject(status)) => status - 400,
         other => panic!("{other:?}"),
     };
@@ -335,9 +243,7 @@ fn bytes_in_use_are_compiled_once_and_forgotten_after() {
 
 #[test]
 fn a_file_cut_short_is_told_as_such() {
-    let whole = crate::policy::to_component("first", &guests::text("first"))
-        .unwrap()
-        .into_owned();
+    let whole = crate::policy::to_component("first", &guests::text("first")).unwrap().into_owned();
     for length in [9, whole.len() / 2, whole.len() - 1] {
         let error = Policy::load(guests::engine(), "cut", &whole[..length]).unwrap_err();
         assert!(matches!(error, LoadError::Broken(_)), "{length}: {error}");

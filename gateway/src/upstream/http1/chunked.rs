@@ -50,14 +50,9 @@ impl Chunked {
                 },
                 Self::Data(_) if buffer.is_empty() => return Ok(Found::More),
                 Self::Data(left) => {
-                    let taken =
-                        usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                    let taken = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
                     let left = left - taken as u64;
-                    *self = if left == 0 {
-                        Self::DataEnd
-                    } else {
-                        Self::Data(left)
-                    };
+                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
                     return Ok(Found::Data(buffer.split_to(taken).freeze()));
                 }
                 Self::DataEnd => {
@@ -99,10 +94,7 @@ fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Error> {
     if line.len() > MAX_LINE || line.contains(&b'\r') {
         return Err(Error::Invalid("a chunk size line"));
     }
-    let digits = line
-        .iter()
-        .take_while(|byte| byte.is_ascii_hexdigit())
-        .count();
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     if !(1..=16).contains(&digits) || !matches!(line.get(digits), None | Some(b';')) {
         return Err(Error::Invalid("a chunk size"));
     }
@@ -129,8 +121,8 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Error::Invalid("a trailer field name"))?;
-        let value = HeaderValue::from_bytes(field.value)
-            .map_err(|_| Error::Invalid("a trailer field value"))?;
+        let value =
+            HeaderValue::from_bytes(field.value).map_err(|_| Error::Invalid("a trailer field value"))?;
         if may_trail(&name) {
             map.append(name, value);
         }
@@ -166,8 +158,7 @@ mod tests {
     use super::*;
 
     fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Error> {
-        let (mut state, mut buffer, mut data) =
-            (Chunked::Size, BytesMut::from(text), String::new());
+        let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(text), String::new());
         loop {
             match state.decode(&mut buffer)? {
                 Found::Data(bytes) => data.push_str(std::str::from_utf8(&bytes).unwrap()),
@@ -179,31 +170,22 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_what_follows_stays() {
-        let (data, trailers, left) =
-            decode("4\r\nWiki\r\n5;a=b\r\npedia\r\n0\r\n\r\nnext").unwrap();
-        assert_eq!(
-            (data.as_str(), trailers.is_none(), left),
-            ("Wikipedia", true, 4)
-        );
+        let (data, trailers, left) = decode("4\r\nWiki\r\n5;a=b\r\npedia\r\n0\r\n\r\nnext").unwrap();
+        assert_eq!((data.as_str(), trailers.is_none(), left), ("Wikipedia", true, 4));
     }
 
     #[test]
     fn trailers_arrive_without_those_that_would_change_the_message() {
-        let (_, trailers, _) =
-            decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
+        let (_, trailers, _) = decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
         let trailers = trailers.unwrap();
-        assert_eq!(
-            (trailers.len(), &trailers["x-sum"]),
-            (1, &HeaderValue::from_static("7"))
-        );
+        assert_eq!((trailers.len(), &trailers["x-sum"]), (1, &HeaderValue::from_static("7")));
     }
 
     #[test]
     fn every_split_of_the_bytes_gives_the_same() {
         let text = b"a\r\n0123456789\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n";
         for cut in 0..text.len() {
-            let (mut state, mut buffer, mut data) =
-                (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
+            let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
             let mut rest = Some(&text[cut..]);
             loop {
                 match state.decode(&mut buffer).unwrap() {

@@ -80,9 +80,7 @@ impl Connection {
 
     /// Writes what is queued.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.outgoing
-            .poll_flush(&mut self.stream, &mut self.sent, cx)
-            .map_err(Error::from)
+        self.outgoing.poll_flush(&mut self.stream, &mut self.sent, cx).map_err(Error::from)
     }
 
     /// Queues a piece of the request's body. Call it only after a flush.
@@ -98,11 +96,7 @@ impl Connection {
     pub fn send_end(&mut self, trailers: Option<&HeaderMap>) {
         let out = &mut self.outgoing.framing;
         out.put_slice(b"0\r\n");
-        for (name, value) in trailers
-            .into_iter()
-            .flatten()
-            .filter(|(name, _)| may_trail(name))
-        {
+        for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {
             out.put_slice(name.as_str().as_bytes());
             out.put_slice(b": ");
             out.put_slice(value.as_bytes());
@@ -112,11 +106,7 @@ impl Connection {
     }
 
     /// The next head, interim (1xx) or final, of the answer to a request with this method.
-    pub fn poll_head(
-        &mut self,
-        method: &Method,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Head, Error>> {
+    pub fn poll_head(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
         loop {
             if !self.incoming.is_empty()
                 && let Some(head) = head::take(&mut self.incoming, method)?
@@ -178,8 +168,8 @@ impl Connection {
             _ if self.incoming.is_empty() => Ok(Found::More),
             Body::UntilClose => Ok(Found::Data(self.incoming.split().freeze())),
             Body::Length(left) => {
-                let taken = usize::try_from(*left)
-                    .map_or(self.incoming.len(), |left| left.min(self.incoming.len()));
+                let taken =
+                    usize::try_from(*left).map_or(self.incoming.len(), |left| left.min(self.incoming.len()));
                 *left -= taken as u64;
                 if *left == 0 {
                     self.body = Body::Ended;

@@ -27,16 +27,10 @@ impl Framing {
         version_11: bool,
         fields: &HeaderMap,
     ) -> Result<Self, Error> {
-        let coding = one(
-            fields,
-            &header::TRANSFER_ENCODING,
-            "two Transfer-Encoding fields",
-        )?;
+        let coding = one(fields, &header::TRANSFER_ENCODING, "two Transfer-Encoding fields")?;
         let length = one(fields, &header::CONTENT_LENGTH, "two Content-Length fields")?;
         let length = length
-            .map(|text| {
-                decimal(text).ok_or(Error::Invalid("a Content-Length that is not a number"))
-            })
+            .map(|text| decimal(text).ok_or(Error::Invalid("a Content-Length that is not a number")))
             .transpose()?;
         if let Some(coding) = coding {
             if length.is_some() {
@@ -49,10 +43,7 @@ impl Framing {
                 return Err(Error::Invalid("a Transfer-Encoding other than chunked"));
             }
         }
-        if *method == Method::HEAD
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
-        {
+        if *method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
             return Ok(Self::None);
         }
         Ok(match (coding, length) {
@@ -103,28 +94,16 @@ mod tests {
 
     #[test]
     fn the_plain_forms() {
-        assert_eq!(
-            framing("GET", 200, true, &[("content-length", "12")]),
-            Ok(Framing::Length(12))
-        );
-        assert_eq!(
-            framing("GET", 200, true, &[("transfer-encoding", "Chunked")]),
-            Ok(Framing::Chunked)
-        );
+        assert_eq!(framing("GET", 200, true, &[("content-length", "12")]), Ok(Framing::Length(12)));
+        assert_eq!(framing("GET", 200, true, &[("transfer-encoding", "Chunked")]), Ok(Framing::Chunked));
         assert_eq!(framing("GET", 200, false, &[]), Ok(Framing::UntilClose));
     }
 
     #[test]
     fn answers_that_never_have_a_body() {
-        assert_eq!(
-            framing("HEAD", 200, true, &[("content-length", "12")]),
-            Ok(Framing::None)
-        );
+        assert_eq!(framing("HEAD", 200, true, &[("content-length", "12")]), Ok(Framing::None));
         assert_eq!(framing("GET", 204, true, &[]), Ok(Framing::None));
-        assert_eq!(
-            framing("GET", 304, true, &[("content-length", "12")]),
-            Ok(Framing::None)
-        );
+        assert_eq!(framing("GET", 304, true, &[("content-length", "12")]), Ok(Framing::None));
     }
 
     #[test]
@@ -136,10 +115,7 @@ mod tests {
             &[("content-length", "18446744073709551621")],
             &[("content-length", "1"), ("transfer-encoding", "chunked")],
             &[("transfer-encoding", "gzip, chunked")],
-            &[
-                ("transfer-encoding", "chunked"),
-                ("transfer-encoding", "chunked"),
-            ],
+            &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
             &[("transfer-encoding", "identity")],
         ];
         for fields in refused {

@@ -36,17 +36,12 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(Error::Invalid(reason(error))),
     };
-    let status = response
-        .code
-        .and_then(|code| StatusCode::from_u16(code).ok());
+    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Error::Invalid("a status code out of range"))?;
     let version_11 = response.version == Some(1);
     let start = buffer.as_ptr() as usize;
-    let places: smallvec::SmallVec<[Place; 24]> = response
-        .headers
-        .iter()
-        .map(|field| Place::of(field, start))
-        .collect();
+    let places: smallvec::SmallVec<[Place; 24]> =
+        response.headers.iter().map(|field| Place::of(field, start)).collect();
     let bytes = buffer.split_to(length).freeze();
     let headers = fields(&bytes, &places)?;
     finish(method, status, version_11, headers).map(Some)
@@ -62,18 +57,15 @@ impl Place {
     fn of(field: &httparse::Header<'_>, start: usize) -> Self {
         let name = field.name.as_ptr() as usize - start;
         let value = field.value.as_ptr() as usize - start;
-        Self {
-            name: (name, name + field.name.len()),
-            value: (value, value + field.value.len()),
-        }
+        Self { name: (name, name + field.name.len()), value: (value, value + field.value.len()) }
     }
 }
 
 fn fields(bytes: &Bytes, places: &[Place]) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::with_capacity(places.len() + 2);
     for Place { name, value } in places {
-        let name = HeaderName::from_bytes(&bytes[name.0..name.1])
-            .map_err(|_| Error::Invalid("a field name"))?;
+        let name =
+            HeaderName::from_bytes(&bytes[name.0..name.1]).map_err(|_| Error::Invalid("a field name"))?;
         let value = if value.0 == value.1 {
             // An empty slice may point anywhere; it need not lie within the buffer.
             HeaderValue::from_static("")
@@ -93,9 +85,7 @@ fn finish(
     mut headers: HeaderMap,
 ) -> Result<Head, Error> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::Invalid(
-            "101 Switching Protocols, which nobody asked for",
-        ));
+        return Err(Error::Invalid("101 Switching Protocols, which nobody asked for"));
     }
     let framing = if status.is_informational() {
         Framing::None
@@ -103,12 +93,7 @@ fn finish(
         Framing::of(method, status, version_11, &headers)?
     };
     let keep_alive = strip_hop_by_hop(&mut headers, version_11) && framing != Framing::UntilClose;
-    Ok(Head {
-        status,
-        headers,
-        framing,
-        keep_alive,
-    })
+    Ok(Head { status, headers, framing, keep_alive })
 }
 
 /// Removes the fields that end here, those that `Connection` names included, and says whether
@@ -116,11 +101,7 @@ fn finish(
 fn strip_hop_by_hop(headers: &mut HeaderMap, version_11: bool) -> bool {
     let mut keep_alive = version_11;
     if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderValue> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .cloned()
-            .collect();
+        let named: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
         for name in named
             .iter()
             .filter_map(|value| value.to_str().ok())
@@ -168,13 +149,9 @@ mod tests {
 
     #[test]
     fn a_head_is_taken_and_what_follows_stays() {
-        let mut buffer =
-            BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
+        let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
         let head = take(&mut buffer, &Method::GET).unwrap().unwrap();
-        assert_eq!(
-            (head.status.as_u16(), head.framing, head.keep_alive),
-            (200, Framing::Length(2), true)
-        );
+        assert_eq!((head.status.as_u16(), head.framing, head.keep_alive), (200, Framing::Length(2), true));
         assert_eq!(head.headers["x-empty"], "");
         assert_eq!(&buffer[..], b"ok");
     }

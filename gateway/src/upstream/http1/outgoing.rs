@@ -45,11 +45,7 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            let slices = [
-                IoSlice::new(&self.framing),
-                IoSlice::new(&self.body),
-                IoSlice::new(self.tail),
-            ];
+            let slices = [IoSlice::new(&self.framing), IoSlice::new(&self.body), IoSlice::new(self.tail)];
             let written = ready!(stream.poll_write(cx, &slices))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

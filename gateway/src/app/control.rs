@@ -1,0 +1,395 @@
+//! The gateway as commands see it: what is in force, and how it changes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::build::{Builder, Making, Plan};
+use super::crew::Crew;
+use super::known::Known;
+use super::worker::Shift;
+use crate::config::{self, Loaded, Problems, model};
+use crate::forward::Generation;
+use crate::listen::{self, Bound};
+use crate::observe::{AccessLog, Format, Log, Target};
+use crate::policy::{Ended, Engine, Instance, Picker, Sink};
+use crate::stats::clock;
+use crate::template::Escape;
+
+/// What is in force, and what it takes to replace it. One lock guards it: commands come one at a
+/// time, and no worker ever waits for it.
+pub(super) struct Control {
+    path: PathBuf,
+    engine: Engine,
+    log: Arc<Log>,
+    loaded: Arc<Loaded>,
+    known: Known,
+    generation: Arc<Generation>,
+    makings: Vec<Making>,
+    access_log: Option<AccessLog>,
+    listeners: Vec<listen::Address>,
+    crew: Option<Crew>,
+    faults: Sender<Ended>,
+    ages: u64,
+}
+
+/// Why a reload was refused, as text for whoever asked.
+pub(super) type Refused = String;
+
+impl Control {
+    /// Builds the first generation and starts the workers.
+    ///
+    /// # Errors
+    /// Everything that is wrong; nothing runs then.
+    pub(super) fn start(
+        path: PathBuf,
+        loaded: Loaded,
+        engine: Engine,
+        log: Arc<Log>,
+        faults: Sender<Ended>,
+    ) -> Result<Self, Refused> {
+        let access_log =
+            open_access_log(&loaded.config.log).map_err(|error| format!("access log: {error}"))?;
+        let loaded = Arc::new(loaded);
+        let plan = plan(&loaded, &engine, Known::default(), 1, access_log.as_ref())
+            .map_err(|problems| problems.to_string())?;
+        let Plan { generation, makings, known } = plan;
+        let mut control = Self {
+            path,
+            engine,
+            log,
+            loaded,
+            known,
+            generation,
+            makings,
+            access_log,
+            listeners: Vec::new(),
+            crew: None,
+            faults,
+            ages: 0,
+        };
+        let bound = control.bind_new()?;
+        control.seat_policies();
+        let shifts = control.shifts(&[], bound, Vec::new(), true);
+        control.crew =
+            Some(Crew::start(shifts).map_err(|error| format!("cannot start the workers: {error}"))?);
+        Ok(control)
+    }
+
+    pub(super) fn config(&self) -> &model::Config {
+        &self.loaded.config
+    }
+
+    pub(super) fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    pub(super) fn makings(&self) -> &[Making] {
+        &self.makings
+    }
+
+    pub(super) fn crew(&self) -> Option<&Crew> {
+        self.crew.as_ref()
+    }
+
+    pub(super) fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref()
+    }
+
+    /// The workers and the access log, to end them. Nothing can be changed afterwards.
+    pub(super) fn take_crew(&mut self) -> (Option<Crew>, Option<AccessLog>) {
+        (self.crew.take(), self.access_log.take())
+    }
+
+    /// Reads the configuration again and puts it in force, all of it or nothing.
+    pub(super) fn reload(&mut self) -> Result<String, Refused> {
+        let loaded = config::load(&self.path).map_err(|problems| problems.to_string())?;
+        self.makings.iter().for_each(|making| making.roster.pardon());
+        self.renew(Arc::new(loaded))
+    }
+
+    /// Takes up changed policy files under the configuration that is in force.
+    pub(super) fn reload_policies(&mut self) -> Result<String, Refused> {
+        self.renew(Arc::clone(&self.loaded))
+    }
+
+    fn renew(&mut self, loaded: Arc<Loaded>) -> Result<String, Refused> {
+        self.refuse_what_needs_a_restart(&loaded.config)?;
+        let changed_log = !same_log(&self.loaded.config.log, &loaded.config.log);
+        let access_log = if changed_log {
+            open_access_log(&loaded.config.log).map_err(|error| format!("access log: {error}"))?
+        } else {
+            self.access_log.clone()
+        };
+        let number = self.generation.number + 1;
+        let plan = plan(&loaded, &self.engine, self.known.clone(), number, access_log.as_ref())
+            .map_err(|problems| problems.to_string())?;
+        let target = log_target(&loaded.config.log);
+        let before = std::mem::replace(&mut self.loaded, loaded);
+        let bound = match self.bind_new() {
+            Ok(bound) => bound,
+            Err(refused) => {
+                self.loaded = before;
+                return Err(refused);
+            }
+        };
+        // From here on nothing can be refused any more.
+        if let Err(error) = self.log.change(self.loaded.config.log.level, &target) {
+            tracing::error!("the log stays where it is: {error}");
+        }
+        let old: Vec<Arc<str>> = self.makings.iter().map(|making| Arc::clone(&making.upstream)).collect();
+        let saved = self.saved(&old);
+        (self.generation, self.makings, self.known, self.access_log) =
+            (plan.generation, plan.makings, plan.known, access_log);
+        self.seat_policies();
+        let closed = self.close_old();
+        let shifts = self.shifts(&saved, bound, closed, changed_log);
+        if let Some(crew) = &self.crew {
+            crew.put_in_force(shifts);
+        }
+        Ok(format!("generation {number} is in force"))
+    }
+
+    /// Some values are fixed when the process starts.
+    fn refuse_what_needs_a_restart(&self, new: &model::Config) -> Result<(), Refused> {
+        let old = &self.loaded.config;
+        let changed = [
+            ("workers", old.workers != new.workers),
+            ("control", old.control != new.control),
+            ("admin.address", old.admin != new.admin),
+        ];
+        match changed.into_iter().find(|(_, changed)| *changed) {
+            Some((key, _)) => Err(format!(
+                "`{key}` cannot change while the gateway runs: restart it, or put the old value back"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// What the policies in force hand over: for each worker, by name of the upstream.
+    fn saved(&self, upstreams: &[Arc<str>]) -> Vec<HashMap<Arc<str>, Vec<u8>>> {
+        let saved = self.crew.as_ref().map(Crew::save).unwrap_or_default();
+        let by_name = |states: Vec<Option<Vec<u8>>>| {
+            upstreams.iter().cloned().zip(states).filter_map(|(name, state)| Some((name, state?))).collect()
+        };
+        saved.into_iter().map(by_name).collect()
+    }
+
+    /// Tells each upstream's roster which version was tried and may serve.
+    fn seat_policies(&self) {
+        for making in &self.makings {
+            making.roster.set_rules(making.rules);
+            if !making.roster.serve(Arc::clone(&making.policy), clock::now()) {
+                tracing::warn!(
+                    "upstream {}: policy {} {} is still in quarantine",
+                    making.upstream,
+                    making.policy.name(),
+                    making.policy.version()
+                );
+            }
+        }
+    }
+
+    /// Binds the listeners that are configured and not yet open.
+    fn bind_new(&mut self) -> Result<Vec<(listen::Address, Vec<Bound>)>, Refused> {
+        let config = &self.loaded.config;
+        let mut opened = Vec::new();
+        let mut problems = Problems::new(Arc::clone(&self.loaded.sources));
+        for listener in &config.listen {
+            if self.listeners.contains(&listener.address) {
+                continue;
+            }
+            let backlog = i32::try_from(listener.backlog).unwrap_or(i32::MAX);
+            match Bound::bind(&listener.address, backlog, config.workers.get()) {
+                Ok(bound) => opened.push((listener.address.clone(), bound)),
+                Err(error) => problems.add(
+                    listener.place,
+                    format!("cannot listen on {}: {error}", listener.address),
+                    hint(&error),
+                ),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems.to_string());
+        }
+        for (address, bound) in &opened {
+            match bound.first().and_then(Bound::address) {
+                Some(bound) => tracing::info!("listening on {bound}"),
+                None => tracing::info!("listening on {address}"),
+            }
+            self.listeners.push(address.clone());
+        }
+        Ok(opened)
+    }
+
+    fn close_old(&mut self) -> Vec<listen::Address> {
+        let wanted: Vec<_> =
+            self.loaded.config.listen.iter().map(|listener| listener.address.clone()).collect();
+        let (kept, closed) = self.listeners.drain(..).partition(|address| wanted.contains(address));
+        self.listeners = kept;
+        closed
+    }
+
+    /// The generation in force, cut into one shift for each worker.
+    fn shifts(
+        &mut self,
+        saved: &[HashMap<Arc<str>, Vec<u8>>],
+        bound: Vec<(listen::Address, Vec<Bound>)>,
+        close: Vec<listen::Address>,
+        log_changed: bool,
+    ) -> Vec<Shift> {
+        let workers = self.loaded.config.workers.get();
+        let mut open: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+        for (address, sockets) in bound {
+            sockets
+                .into_iter()
+                .zip(&mut open)
+                .for_each(|(socket, open)| open.push((address.clone(), socket)));
+        }
+        let settings = settings(&self.loaded.config.limits);
+        let mut shifts = Vec::new();
+        for (worker, open) in open.into_iter().enumerate() {
+            let states = saved.get(worker);
+            let pickers = (0..self.makings.len()).map(|upstream| {
+                let state = states.and_then(|states| states.get(&self.makings[upstream].upstream));
+                self.picker(upstream, worker, state.map(Vec::as_slice))
+            });
+            let pickers = pickers.collect();
+            let lines = log_changed.then(|| self.access_log.as_ref().map(AccessLog::worker));
+            let generation = Arc::clone(&self.generation);
+            shifts.push(Shift {
+                generation,
+                pickers,
+                settings: settings.clone(),
+                lines,
+                open,
+                close: close.clone(),
+            });
+        }
+        shifts
+    }
+
+    /// A picker of whatever version the roster lets serve now.
+    fn picker(&mut self, upstream: usize, worker: usize, state: Option<&[u8]>) -> Picker {
+        self.ages += 1;
+        let making = &self.makings[upstream];
+        let instance = self.instance(making, state);
+        Picker::new(
+            Arc::clone(&making.candidates),
+            instance,
+            Arc::clone(&making.roster),
+            worker,
+            self.ages,
+            self.sink(),
+        )
+    }
+
+    fn instance(&self, making: &Making, state: Option<&[u8]>) -> Option<Instance> {
+        // A version that fails at birth is asked again until the roster has had enough of it.
+        for _ in 0..=making.rules.max_faults {
+            let policy = making.roster.serving()?;
+            let seed = random_seed();
+            match making.instance(&policy, seed, state) {
+                Ok(instance) => {
+                    tracing::debug!(
+                        "upstream {}: an instance of {} {} with seed {seed}",
+                        making.upstream,
+                        policy.name(),
+                        policy.version()
+                    );
+                    return Some(instance);
+                }
+                Err(error) => {
+                    tracing::error!(
+                        "upstream {}: policy {} {}: {error}",
+                        making.upstream,
+                        policy.name(),
+                        policy.version()
+                    );
+                    making.roster.fault(&policy, error.kind(), &error.to_string(), clock::now());
+                }
+            }
+        }
+        None
+    }
+
+    fn sink(&self) -> Sink {
+        let faults = self.faults.clone();
+        // The channel is unbounded; when nobody listens any more the gateway is ending.
+        Arc::new(move |ended| drop(faults.send(ended)))
+    }
+
+    /// Gives a worker another picker for an upstream.
+    pub(super) fn replace(&mut self, upstream: &str, worker: usize) {
+        let Some(index) = self.makings.iter().position(|making| &*making.upstream == upstream) else {
+            return;
+        };
+        let picker = self.picker(index, worker, None);
+        if let Some(crew) = &self.crew {
+            crew.replace(worker, self.generation.number, index, picker);
+        }
+    }
+}
+
+fn plan(
+    loaded: &Loaded,
+    engine: &Engine,
+    known: Known,
+    number: u64,
+    access_log: Option<&AccessLog>,
+) -> Result<Plan, Problems> {
+    let log_uses = |variable: &_| access_log.is_some_and(|log| log.uses(variable));
+    Builder { loaded, engine, known, number, log_uses: &log_uses }.plan()
+}
+
+/// What may help somebody whose address could not be bound.
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose another port",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 and some folders need privileges",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => "",
+    }
+}
+
+fn settings(limits: &model::Limits) -> listen::Settings {
+    listen::Settings {
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        send_timeout: limits.send_timeout,
+        max_head: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
+    }
+}
+
+/// Where the gateway's own log goes.
+pub(super) fn log_target(log: &model::Log) -> Target {
+    log.file.as_ref().map_or(Target::Stderr, |path| Target::File(path.clone()))
+}
+
+fn open_access_log(log: &model::Log) -> std::io::Result<Option<AccessLog>> {
+    let target = match &log.access {
+        model::AccessLog::Off => return Ok(None),
+        model::AccessLog::Stdout => Target::Stdout,
+        model::AccessLog::File(path) => Target::File(path.clone()),
+    };
+    let format = match &log.format {
+        model::LogFormat::Combined => Format::combined(),
+        model::LogFormat::Json => Format::json(),
+        model::LogFormat::Text(template) => Format::text(template.clone(), Escape::Text),
+    };
+    AccessLog::open(&target, format).map(Some)
+}
+
+fn same_log(old: &model::Log, new: &model::Log) -> bool {
+    old.access == new.access && format!("{:?}", old.format) == format!("{:?}", new.format)
+}
+
+/// 53 unpredictable bits. The standard library's hasher is seeded by the system for each process
+/// and changes with each use.
+pub(super) fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish() & ((1 << 53) - 1)
+}

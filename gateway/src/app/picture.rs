@@ -1,0 +1,87 @@
+//! What the admin pages show: everything at one moment.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::build::Making;
+use super::control::Control;
+use crate::admin::{
+    BackendSnapshot, Connections, PolicySnapshot, PolicyState, Requests, Snapshot, UpstreamSnapshot,
+};
+use crate::forward::Upstream;
+use crate::observe::AccessLog;
+use crate::policy::FaultKind;
+use crate::stats::clock;
+
+/// Takes the picture. `started` in seconds since 1970.
+pub(super) fn take(control: &Control, started: u64, draining: bool) -> Snapshot {
+    let generation = control.generation();
+    let (connections, requests) = clients(control);
+    let upstreams = generation
+        .upstreams
+        .iter()
+        .zip(control.makings())
+        .map(|(upstream, making)| picture(upstream, making));
+    Snapshot {
+        version: env!("CARGO_PKG_VERSION"),
+        started,
+        generation: generation.number,
+        draining,
+        workers: control.config().workers.get(),
+        connections,
+        requests,
+        access_log_lines_dropped: control.access_log().map_or(0, AccessLog::dropped),
+        upstreams: upstreams.collect(),
+    }
+}
+
+fn clients(control: &Control) -> (Connections, Requests) {
+    let (mut connections, mut classes) = (Connections::default(), [0u64; 5]);
+    for traffic in control.crew().into_iter().flat_map(|crew| crew.traffic()) {
+        connections.open += traffic.open.load(Relaxed);
+        connections.accepted += traffic.accepted.load(Relaxed);
+        for (sum, answers) in classes.iter_mut().zip(&traffic.answers) {
+            *sum += answers.load(Relaxed);
+        }
+    }
+    let [informational, success, redirect, client_error, server_error] = classes;
+    (connections, Requests { informational, success, redirect, client_error, server_error })
+}
+
+fn picture(upstream: &Upstream, making: &Making) -> UpstreamSnapshot {
+    let now = clock::now();
+    let candidate = |slot| making.candidates.backends.iter().any(|backend| backend.slot == slot);
+    let backends = upstream.backends.iter();
+    UpstreamSnapshot {
+        name: upstream.name.to_string(),
+        policy: policy(making),
+        backends: backends
+            .map(|backend| BackendSnapshot::of(backend, candidate(backend.slot), &upstream.stats, now))
+            .collect(),
+    }
+}
+
+fn policy(making: &Making) -> PolicySnapshot {
+    let book = making.roster.snapshot();
+    let configured =
+        |policy: &&std::sync::Arc<crate::policy::Policy>| policy.version() == making.policy.version();
+    let state = match &book.serving {
+        None => PolicyState::Fallback,
+        Some(serving) if configured(&serving) => PolicyState::Serving,
+        Some(_) => PolicyState::Quarantined,
+    };
+    PolicySnapshot {
+        name: making.policy.name().to_owned(),
+        version: book
+            .serving
+            .as_ref()
+            .map_or_else(|| making.policy.version().to_owned(), |policy| policy.version().to_owned()),
+        state,
+        picks: book.totals.picks,
+        pick_ns: book.totals.mean_nanos().unwrap_or(0),
+        faults: FaultKind::ALL.into_iter().map(|kind| (kind.name(), book.faults[kind as usize])).collect(),
+        re_picks: book.totals.repicks,
+        fallbacks: book.totals.fallbacks,
+        abstained: book.totals.abstained,
+        rejected: book.totals.rejected,
+    }
+}

@@ -1,0 +1,55 @@
+//! `pointsman check`
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::Code;
+use crate::app;
+use crate::config::{self, Problems};
+use crate::policy::Engine;
+
+pub(super) fn check(path: &Path) -> Code {
+    let loaded = match config::load(path) {
+        Ok(loaded) => loaded,
+        Err(problems) => return refuse(&problems),
+    };
+    if !loaded.warnings.is_empty() {
+        show(&loaded.warnings);
+    }
+    let engine = match Engine::new() {
+        Ok(engine) => engine,
+        Err(error) => {
+            eprintln!("{error}");
+            return Code::System;
+        }
+    };
+    let plan = match app::plan(&loaded, &engine) {
+        Ok(plan) => plan,
+        Err(problems) => return refuse(&problems),
+    };
+    for (upstream, policy, report) in plan.trials() {
+        println!(
+            "upstream {upstream}: policy {} {}: {} picks tried, born in {:.0?}, {:.0?} a pick",
+            policy.name(),
+            policy.version(),
+            report.picks,
+            report.birth,
+            report.median,
+        );
+    }
+    println!("{}: the configuration is good", path.display());
+    Code::Done
+}
+
+fn refuse(problems: &Problems) -> Code {
+    show(problems);
+    Code::Refused
+}
+
+fn show(problems: &Problems) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{}", problems.coloured());
+    } else {
+        eprintln!("{problems}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod command;
+mod inspect;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An HTTP gateway whose backend-selection policy is a sandboxed WebAssembly component.
+#[derive(Parser)]
+#[command(name = "pointsman", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    file: File,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused (the configuration, a policy or a reload is wrong); \
+2 the command line is wrong; 3 the system refused (a socket, a file), or no gateway is running.
+
+Signals: TERM and INT stop at once, QUIT quits after the last request, HUP reloads, USR1 reopens the logs.";
+
+/// Which configuration.
+#[derive(Args, Clone)]
+struct File {
+    /// The configuration file
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "pointsman.toml")]
+    config: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway (what happens without a command)
+    Run,
+    /// Show all problems of the configuration; load and try every policy
+    Check,
+    /// Put changed files in force in the running gateway; all of them or nothing
+    Reload,
+    /// End the running gateway at once
+    Stop,
+    /// End the running gateway after its last request (at most `quit_timeout`)
+    Quit,
+    /// Let the running gateway open its log files anew, after they were rotated
+    Reopen,
+    /// Work on policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+#[derive(Subcommand)]
+enum PolicyCommand {
+    /// Show what a policy file exports and imports, and whether it can serve
+    Inspect {
+        /// A component, a core module or WAT text; or the name of a built-in policy
+        policy: PathBuf,
+    },
+}
+
+/// What a command ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    Done,
+    Refused,
+    System,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(match code {
+            Code::Done => 0,
+            Code::Refused => 1,
+            Code::System => 3,
+        })
+    }
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Arguments { command, file } = Arguments::parse();
+    let config = &file.config;
+    let code = match command {
+        None | Some(Command::Run) => run::run(config),
+        Some(Command::Check) => check::check(config),
+        Some(Command::Reload) => command::send(config, "/reload"),
+        Some(Command::Stop) => command::send(config, "/stop"),
+        Some(Command::Quit) => command::send(config, "/quit"),
+        Some(Command::Reopen) => command::send(config, "/reopen"),
+        Some(Command::Policy(PolicyCommand::Inspect { policy })) => inspect::inspect(&policy),
+    };
+    code.into()
+}

@@ -1,0 +1,164 @@
+//! The candidate at which a request has the least time to wait: its mean response time, times
+//! the requests that would then be there, for its weight; failing backends count as slower.
+//!
+//! Requests in flight alone do not tell a slow backend from a busy one, and response times alone
+//! come too late. Their product is the cost of Finagle's "peak EWMA" balancer and of nginx's
+//! `least_time`, here over all candidates instead of two, from the whole gateway's measurements.
+//! A share of failures f multiplies it by 1 + 20 f: a backend that fails at once looks fast, and
+//! must not attract everybody. A backend without samples counts as the mean of the upstream.
+
+use pointsman_policy::{Backend, Choice, NoOptions, Policy, Request, export, request, stats};
+
+/// How much slower a backend counts that always fails, less one.
+const FAILURE_COST: f64 = 20.0;
+
+/// The wait for one more request, in microseconds at a backend of weight 1.
+fn wait(latency: u32, in_flight: u32, weight: f64) -> f64 {
+    f64::from(latency) * (f64::from(in_flight) + 1.0) / weight
+}
+
+/// By what a share of failures, in parts per million, multiplies the wait: 1 or more.
+fn penalty(failures: u32) -> f64 {
+    1.0 + FAILURE_COST * 1e-6 * f64::from(failures)
+}
+
+/// The first of those that wait least.
+fn least(waits: impl Iterator<Item = (usize, f64)>) -> Option<usize> {
+    waits.reduce(|best, other| if other.1 < best.1 { other } else { best }).map(|(index, _)| index)
+}
+
+struct Fair {
+    weights: Vec<f64>,
+    /// Where the scan begins: behind the last choice, so that equals take turns.
+    begin: usize,
+}
+
+impl Fair {
+    /// The candidate at which the wait is least, among those not tried.
+    ///
+    /// Failures are asked for one at a time: a penalty can only lengthen a wait, so if the best
+    /// without penalties has none itself, it is also the best with them. Only otherwise is the
+    /// whole column needed.
+    fn choose(&self, tried: &[u32]) -> Option<usize> {
+        let (latency, in_flight) = (stats::latency(), stats::in_flight());
+        let wait = |index: usize| {
+            let measured = (*latency.get(index)?, *in_flight.get(index)?);
+            Some((index, wait(measured.0, measured.1, *self.weights.get(index)?)))
+        };
+        let untried = |index: &usize| tried.is_empty() || !tried.contains(&(*index as u32));
+        let around = || (self.begin..self.weights.len()).chain(0..self.begin).filter(untried);
+        let best = least(around().filter_map(wait))?;
+        if stats::failures_of(best as u32) == 0 {
+            return Some(best);
+        }
+        let failures = stats::failures();
+        let failures_of = |index: usize| failures.get(index).copied().unwrap_or(0);
+        let with_penalty = |(index, wait): (usize, f64)| (index, wait * penalty(failures_of(index)));
+        least(around().filter_map(wait).map(with_penalty))
+    }
+}
+
+impl Policy for Fair {
+    type Options = NoOptions;
+
+    fn new(_: NoOptions, backends: Vec<Backend>, seed: u64) -> Result<Self, String> {
+        let begin = seed % backends.len().max(1) as u64;
+        let weights = backends.iter().map(|backend| f64::from(backend.weight)).collect();
+        Ok(Self { weights, begin: begin as usize })
+    }
+
+    fn pick(&mut self, request: &Request) -> Choice {
+        let Some(best) = self.choose(&request::tried(request)) else {
+            return Choice::Abstain;
+        };
+        self.begin = best + 1;
+        Choice::Backend(best as u32)
+    }
+}
+
+export!(Fair);
+
+#[cfg(test)]
+mod tests {
+    use pointsman_policy::testing::{backends, chosen, gateway, policy, request, retry};
+    use pointsman_policy::{Choice, Policy, Random};
+
+    use super::{Fair, penalty, wait};
+
+    /// A policy whose scan begins at candidate 0.
+    fn born(weights: &[u32]) -> Fair {
+        Fair { begin: 0, ..policy("{}", backends(weights)).expect("no options") }
+    }
+
+    fn measured(latency: &[u32], in_flight: &[u32], failures: &[u32]) {
+        gateway(|gateway| {
+            gateway.latency = latency.to_vec();
+            gateway.in_flight = in_flight.to_vec();
+            gateway.failures = failures.to_vec();
+        });
+    }
+
+    #[test]
+    fn the_least_wait_is_picked() {
+        const BUSY: u32 = 2_147_483_647;
+        for (weights, latency, in_flight, failures, expected) in [
+            (&[1][..], &[500][..], &[3][..], &[0][..], 0),
+            // Equal but for response time, load, weight.
+            (&[1, 1, 1], &[300, 200, 100], &[0, 0, 0], &[0, 0, 0], 2),
+            (&[1, 1, 1], &[100, 100, 100], &[3, 2, 1], &[0, 0, 0], 2),
+            (&[1, 2, 4], &[100, 100, 100], &[1, 1, 1], &[0, 0, 0], 2),
+            // Twice as fast, but three times as busy.
+            (&[1, 1], &[100, 200], &[5, 1], &[0, 0], 1),
+            // Fast because it fails: 100 x (1 + 20 x 0.5) is more than 1,000.
+            (&[1, 1], &[100, 1_000], &[0, 0], &[500_000, 0], 1),
+            (&[1, 1], &[100, 1_000], &[0, 0], &[400_000, 0], 0),
+            // All fail: the least bad.
+            (&[1, 1, 1], &[100, 100, 100], &[0, 0, 0], &[3, 2, 1], 2),
+            // The largest numbers there can be.
+            (&[1, 65535], &[BUSY, BUSY], &[BUSY, BUSY], &[1_000_000, 1_000_000], 1),
+        ] {
+            measured(latency, in_flight, failures);
+            let choice = born(weights).pick(&request(0));
+            assert_eq!(choice, Choice::Backend(expected), "{latency:?} {in_flight:?} {failures:?}");
+        }
+    }
+
+    #[test]
+    fn equals_take_turns() {
+        measured(&[100, 100, 100], &[0, 0, 0], &[0, 0, 0]);
+        let mut policy = born(&[1, 1, 1]);
+        let picks: Vec<u32> = (0..5).map(|_| chosen(policy.pick(&request(0)))).collect();
+        assert_eq!(picks, [0, 1, 2, 0, 1]);
+    }
+
+    #[test]
+    fn who_was_tried_is_passed_over() {
+        measured(&[100, 200, 300], &[0, 0, 0], &[0, 0, 0]);
+        let mut policy = born(&[1, 1, 1]);
+        assert_eq!(retry(&mut policy, &[0]), Choice::Backend(1));
+        assert_eq!(retry(&mut policy, &[1, 0]), Choice::Backend(2));
+        assert_eq!(retry(&mut policy, &[0, 1, 2]), Choice::Abstain);
+    }
+
+    #[test]
+    fn asking_for_one_failure_rate_gives_the_choice_of_asking_for_all() {
+        let mut random = Random::new(7, &request(7));
+        for _ in 0..20_000 {
+            // Few different values, so that ties are many.
+            let mut column = |values: &[u32]| -> Vec<u32> {
+                (0..6).map(|_| values[random.below(values.len() as u64) as usize]).collect()
+            };
+            let weights = column(&[1, 2, 3]);
+            let (latency, in_flight) = (column(&[100, 200, 2_100]), column(&[0, 1, 2]));
+            let failures = column(&[0, 0, 0, 50_000, 1_000_000]);
+            let begin = column(&[0, 1, 2, 3, 4, 5, 6])[0] as usize;
+            measured(&latency, &in_flight, &failures);
+
+            let score =
+                |i: usize| wait(latency[i], in_flight[i], f64::from(weights[i])) * penalty(failures[i]);
+            let around = (begin..6).chain(0..begin);
+            let expected = around.min_by(|a, b| score(*a).total_cmp(&score(*b)));
+            assert_eq!(Fair { begin, ..born(&weights) }.choose(&[]), expected);
+        }
+    }
+}
