@@ -1,6 +1,6 @@
 //! HTTP/2 in clear text, with prior knowledge. The clients are curl and nghttp.
 
-use crate::harness::{Gateway, Message, backend, backends, eventually, gateway, installed, ok, run, script};
+use crate::harness::{Gateway, Message, backend, backends, eventually, gateway, installed, run, script, with_body};
 
 fn curl(gateway: &Gateway, path: &str, arguments: &[&str]) -> String {
     let url = format!("http://{}{path}", gateway.address());
@@ -31,7 +31,7 @@ fn bodies_pass_both_ways() {
     if !installed("curl") {
         return;
     }
-    let echo = backend("echo", |request: &Message| ok(&request.text().to_uppercase()));
+    let echo = backend("echo", |request: &Message| with_body("echo", &request.text().to_uppercase()));
     let gateway = gateway().upstream("api", [&echo]).start();
 
     let body = "hello ".repeat(20_000);
