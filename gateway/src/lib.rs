@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod observe;
 pub mod policy;
 pub mod stats;

@@ -1,0 +1,37 @@
+//! The way to talk to a running gateway: commands, its state, its metrics.
+//!
+//! A small HTTP server on a thread of its own, so that no command can delay a request. It listens
+//! at a unix socket that only the gateway's user may open and, if configured, at a TCP address,
+//! where it shows pages but takes no commands. [`client`] is the other end, for the command line.
+//!
+//! The server knows nothing of configurations or policies: it asks a [`Gateway`].
+
+pub mod client;
+mod metrics;
+mod pages;
+mod server;
+mod snapshot;
+mod socket;
+
+pub use server::Admin;
+pub use snapshot::{
+    BackendSnapshot, Connections, PolicySnapshot, PolicyState, Requests, Snapshot, UpstreamSnapshot,
+};
+
+/// What the admin server can ask of a gateway.
+pub trait Gateway: Send + Sync + 'static {
+    /// Puts a new generation in force. May take seconds; called on a thread that may block. The
+    /// answer is a sentence that says what is in force now.
+    ///
+    /// # Errors
+    /// The whole text of what is wrong with the new configuration; the old one stays in force.
+    fn reload(&self) -> Result<String, String>;
+    /// Stops at once. Only asks for it, does not wait.
+    fn stop(&self);
+    /// Stops when the requests that are being served have ended. Does not wait.
+    fn quit(&self);
+    /// Opens the log files again by their names.
+    fn reopen(&self);
+    /// What there is to know right now.
+    fn snapshot(&self) -> Snapshot;
+}

@@ -1,0 +1,239 @@
+//! What there is to know about a gateway at one moment.
+//!
+//! The state page shows these types as JSON under the names of their fields; the metrics are made
+//! from them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::stats::{UpstreamStats, Verdict};
+use crate::upstream::Backend;
+
+/// The gateway.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Version of the program.
+    pub version: &'static str,
+    /// When the gateway started: seconds since 1970.
+    pub started: u64,
+    /// Number of the generation in force; the first is 1.
+    pub generation: u64,
+    /// It takes no new connections and ends when the last request has ended.
+    pub draining: bool,
+    /// Number of worker threads.
+    pub workers: usize,
+    /// Connections of clients.
+    pub connections: Connections,
+    /// Requests that were answered, by class of status.
+    pub requests: Requests,
+    /// Lines that the access log lost.
+    pub access_log_lines_dropped: u64,
+    /// The upstreams, in the order of the configuration.
+    pub upstreams: Vec<UpstreamSnapshot>,
+}
+
+/// Connections of clients, over all listeners.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Connections {
+    /// Open now.
+    pub open: u64,
+    /// Accepted since the gateway started.
+    pub accepted: u64,
+}
+
+/// Requests that were answered since the gateway started.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Requests {
+    /// 101: became a tunnel.
+    #[serde(rename = "1xx")]
+    pub informational: u64,
+    /// 200 to 299.
+    #[serde(rename = "2xx")]
+    pub success: u64,
+    /// 300 to 399.
+    #[serde(rename = "3xx")]
+    pub redirect: u64,
+    /// 400 to 499.
+    #[serde(rename = "4xx")]
+    pub client_error: u64,
+    /// 500 to 599.
+    #[serde(rename = "5xx")]
+    pub server_error: u64,
+}
+
+impl Requests {
+    /// Class and number, for each class.
+    pub(super) fn classes(&self) -> [(&'static str, u64); 5] {
+        [
+            ("1xx", self.informational),
+            ("2xx", self.success),
+            ("3xx", self.redirect),
+            ("4xx", self.client_error),
+            ("5xx", self.server_error),
+        ]
+    }
+}
+
+/// One upstream.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpstreamSnapshot {
+    /// Its name.
+    pub name: String,
+    /// The policy that serves it.
+    pub policy: PolicySnapshot,
+    /// Its backends, in the order of the configuration.
+    pub backends: Vec<BackendSnapshot>,
+}
+
+/// The policy of one upstream. Counts are sums over all workers since the gateway started.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PolicySnapshot {
+    /// Its name.
+    pub name: String,
+    /// Its version: the content hash of its file.
+    pub version: String,
+    /// Who picks now.
+    pub state: PolicyState,
+    /// Calls of `pick`.
+    pub picks: u64,
+    /// Mean time of a pick, nanoseconds.
+    pub pick_ns: u64,
+    /// Faults by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Picks that were repeated because the chosen backend was tried already or full.
+    pub re_picks: u64,
+    /// Choices that the gateway's own fallback made, for whatever reason.
+    pub fallbacks: u64,
+    /// Picks that had no opinion.
+    pub abstained: u64,
+    /// Picks that refused the request.
+    pub rejected: u64,
+}
+
+/// Who picks for an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyState {
+    /// The policy that is configured.
+    #[default]
+    Serving,
+    /// Its last good version: the present one had too many faults.
+    Quarantined,
+    /// The gateway's own fallback: there is no good version.
+    Fallback,
+}
+
+impl PolicyState {
+    pub(super) const ALL: [Self; 3] = [Self::Serving, Self::Quarantined, Self::Fallback];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Quarantined => "quarantined",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+/// One backend. What the fields of its numbers mean is said at [`crate::stats::BackendStats`].
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BackendSnapshot {
+    /// Its name.
+    pub name: String,
+    /// Relative capacity now.
+    pub weight: u32,
+    /// Only used when no other backend can be.
+    pub backup: bool,
+    /// Configured as out of service.
+    pub down: bool,
+    /// It may be chosen now.
+    pub candidate: bool,
+    /// Attempts begun and not ended.
+    pub in_flight: u32,
+    /// Mean response time, microseconds.
+    pub latency_us: u32,
+    /// Mean age of what is in flight, microseconds.
+    pub age_us: u32,
+    /// Decayed share of failed attempts, parts per million.
+    pub failures_ppm: u32,
+    /// Attempts begun.
+    pub attempts: u64,
+    /// Attempts ended, by how they ended.
+    pub verdicts: BTreeMap<&'static str, u64>,
+}
+
+impl BackendSnapshot {
+    /// Reads a backend's numbers at time `now` (on the clock of [`crate::stats::clock`]).
+    #[must_use]
+    pub fn of(backend: &Backend, candidate: bool, upstream: &UpstreamStats, now: u64) -> Self {
+        let stats = &backend.stats;
+        let in_flight = stats.in_flight();
+        let verdicts: BTreeMap<_, _> =
+            Verdict::ALL.into_iter().map(|verdict| (verdict.name(), stats.total(verdict))).collect();
+        Self {
+            name: backend.name.to_string(),
+            weight: backend.weight,
+            backup: backend.backup,
+            down: backend.down,
+            candidate,
+            in_flight,
+            latency_us: stats.latency(upstream, now),
+            age_us: stats.age(now),
+            failures_ppm: stats.failures(now),
+            attempts: verdicts.values().sum::<u64>() + u64::from(in_flight),
+            verdicts,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::stats::{BackendStats, Outcome};
+
+    fn backend() -> Backend {
+        Backend {
+            name: "10.0.0.7:8001".into(),
+            address: "10.0.0.7:8001".parse().unwrap(),
+            weight: 3,
+            backup: false,
+            down: false,
+            zone: None,
+            labels: Vec::new(),
+            stats: Arc::new(BackendStats::default()),
+            slot: 0,
+        }
+    }
+
+    #[test]
+    fn a_backend_is_shown_with_what_was_counted_for_it() {
+        let (backend, upstream) = (backend(), UpstreamStats::default());
+        let outcome =
+            Outcome { verdict: Verdict::Broken, status: 0, connect: 0, first_byte: 0, total: 9_000, now: 5 };
+        backend.stats.record(&outcome, &upstream);
+        let shown = BackendSnapshot::of(&backend, true, &upstream, 5);
+        assert_eq!((shown.name.as_str(), shown.weight, shown.candidate), ("10.0.0.7:8001", 3, true));
+        assert_eq!((shown.attempts, shown.verdicts["broken"], shown.verdicts["success"]), (1, 1, 0));
+        assert_eq!(shown.failures_ppm, 50_000);
+        assert!(shown.latency_us.abs_diff(9_000) < 50);
+    }
+
+    #[test]
+    fn a_snapshot_is_json_in_the_words_of_the_gateway() {
+        let policy = PolicySnapshot { state: PolicyState::Quarantined, ..PolicySnapshot::default() };
+        let upstreams = vec![UpstreamSnapshot { policy, ..UpstreamSnapshot::default() }];
+        let json = serde_json::to_value(Snapshot { upstreams, ..Snapshot::default() }).unwrap();
+        assert_eq!(json["upstreams"][0]["policy"]["state"], "quarantined");
+        assert_eq!(json["requests"]["5xx"], 0);
+    }
+
+    #[test]
+    fn a_state_has_one_name_everywhere() {
+        for state in PolicyState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+}
