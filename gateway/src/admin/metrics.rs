@@ -119,7 +119,8 @@ fn backends(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
 /// Name and value of each label.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-const SECONDS: Option<Unit> = Some(Unit::Seconds);
+static SECOND: Unit = Unit::Seconds;
+const SECONDS: Option<&Unit> = Some(&SECOND);
 
 fn flag(is_set: bool) -> f64 {
     f64::from(u8::from(is_set))
@@ -157,10 +158,10 @@ impl Families<'_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (labels, value) in samples {
             if labels.is_empty() {
                 family.encode_gauge(&value)?;
