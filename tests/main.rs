@@ -30,6 +30,7 @@ mod scenarios {
         mod bad_requests; // a client's nonsense gets 4xx and reaches no backend
         mod cut_answers; // what was cut looks cut
         mod cut_uploads; // and never whole to the backend
+        mod http2; // what HTTP/2 can carry and HTTP/1.1 must not
         mod left_over; // bytes after an answer are no answer to the next request
         mod sizes; // heads and bodies have limits
     }

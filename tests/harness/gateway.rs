@@ -142,7 +142,7 @@ impl Gateway {
 
     /// A number about a backend, by the backend's address.
     #[track_caller]
-    pub fn backend(&self, upstream: &str, backend: impl ToString, what: &str) -> u64 {
+    pub fn backend(&self, upstream: &str, backend: &impl ToString, what: &str) -> u64 {
         number(&named(&self.upstream(upstream)["backends"], &backend.to_string()), what)
     }
 

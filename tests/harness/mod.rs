@@ -7,6 +7,7 @@
 mod backend;
 mod gateway;
 pub mod guest;
+mod h2;
 mod load;
 mod message;
 mod plan;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use backend::{Backend, backend, backends, ok};
 pub use gateway::Gateway;
+pub use h2::{End, H2};
 pub use load::Load;
 pub use message::Message;
 pub use plan::{Plan, gateway};

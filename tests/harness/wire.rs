@@ -236,6 +236,17 @@ impl Wire {
         bytes
     }
 
+    /// The next `count` bytes; none when the connection ends first.
+    #[track_caller]
+    pub fn try_bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.unread().len() < count {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.bytes(count))
+    }
+
     /// Everything up to the close.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {

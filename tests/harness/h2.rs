@@ -1,0 +1,149 @@
+//! The frames of HTTP/2, written by hand: what a client library would never send.
+
+use super::Wire;
+
+/// What became of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was answered with this status, to the end.
+    Answered(u16),
+    /// It was reset, with this error code.
+    Reset(u32),
+    /// The connection ended, with this error code if one was told.
+    Over(Option<u32>),
+}
+
+/// A client's connection with prior knowledge (RFC 9113 section 3.3).
+pub struct H2 {
+    wire: Wire,
+    status: u16,
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const ACK: u8 = 1;
+
+impl H2 {
+    /// Begins to speak HTTP/2 on a connection.
+    pub fn on(mut wire: Wire) -> Self {
+        wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let mut client = Self { wire, status: 0 };
+        let _ = client.frame(SETTINGS, 0, 0, &[]);
+        client
+    }
+
+    /// A GET with these fields besides the pseudo-fields; ends the stream.
+    pub fn get(&mut self, stream: u32, path: &str, fields: &[(&str, &str)]) {
+        self.request(stream, "GET", path, fields, true);
+    }
+
+    /// A head with the four pseudo-fields and these.
+    pub fn request(&mut self, stream: u32, method: &str, path: &str, fields: &[(&str, &str)], last: bool) {
+        let pseudo = [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path)];
+        self.headers(stream, &[&pseudo[..], fields].concat(), last);
+    }
+
+    /// A head, or trailers, of exactly these fields.
+    pub fn headers(&mut self, stream: u32, fields: &[(&str, &str)], last: bool) {
+        // Each one literal, never indexed, not compressed (RFC 7541 section 6.2.2).
+        let literal = |&(name, value): &(&str, &str)| [vec![0], string(name), string(value)].concat();
+        let block: Vec<u8> = fields.iter().flat_map(literal).collect();
+        let _ = self.frame(HEADERS, END_HEADERS | u8::from(last), stream, &block);
+    }
+
+    /// A piece of a body.
+    pub fn data(&mut self, stream: u32, bytes: &[u8], last: bool) {
+        let _ = self.frame(DATA, u8::from(last), stream, bytes);
+    }
+
+    /// Takes a request back; whether the gateway still listens.
+    pub fn reset(&mut self, stream: u32) -> bool {
+        self.frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()).is_ok()
+    }
+
+    /// Waits for the end of a stream (of all of them, for stream 0).
+    #[track_caller]
+    pub fn end_of(&mut self, stream: u32) -> End {
+        loop {
+            let Some(head) = self.wire.try_bytes(9) else { return End::Over(None) };
+            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let Some(payload) = self.wire.try_bytes(length) else { return End::Over(None) };
+            let (kind, flags, of) = (head[3], head[4], number(&head[5..]));
+            match kind {
+                SETTINGS | PING if flags & ACK == 0 => {
+                    let answer: &[u8] = if kind == PING { &payload } else { &[] };
+                    let _ = self.frame(kind, ACK, 0, answer);
+                }
+                GOAWAY => return End::Over(Some(number(&payload[4..]))),
+                RST_STREAM if of == stream => return End::Reset(number(&payload)),
+                HEADERS | DATA if of == stream => {
+                    if kind == HEADERS {
+                        self.status = status(&payload).unwrap_or(self.status);
+                    }
+                    if flags & END_STREAM != 0 {
+                        return End::Answered(self.status);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
+        let length = u32::try_from(payload.len()).expect("a frame is short").to_be_bytes();
+        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+        self.wire.try_send([head.as_slice(), payload].concat())
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(bytes[..4].try_into().expect("four bytes"))
+}
+
+/// A string as HPACK writes it (RFC 7541 section 5.2), up to 127 bytes plus 127 times 128.
+fn string(text: &str) -> Vec<u8> {
+    let length = match text.len() {
+        short @ 0..127 => vec![short as u8],
+        long => vec![127, ((long - 127) & 127) as u8 | 128, ((long - 127) >> 7) as u8],
+    };
+    [length, text.as_bytes().to_vec()].concat()
+}
+
+/// The status at the beginning of a head; none for trailers. Indexed or literal, plain or in
+/// Huffman's code, of which only the digits matter (RFC 7541 appendices A and B).
+fn status(block: &[u8]) -> Option<u16> {
+    const INDEXED: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
+    // Updates of the table's size come first (section 6.3).
+    let block = &block[block.iter().position(|b| b >> 5 != 1)?..];
+    match *block {
+        [index @ 0x88..=0x8e, ..] => Some(INDEXED[usize::from(index - 0x88)]),
+        [0x08 | 0x18 | 0x48, 3, a, b, c, ..] => {
+            Some([a, b, c].iter().fold(0, |n, d| n * 10 + u16::from(d - b'0')))
+        }
+        [0x08 | 0x18 | 0x48, length @ 0x82..=0x83, ref code @ ..] => {
+            Some(digits(&code[..usize::from(length & 127)]))
+        }
+        _ => None,
+    }
+}
+
+/// Three digits in Huffman's code: five bits for 0 to 2, six for the others.
+fn digits(code: &[u8]) -> u16 {
+    let bits = code.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect::<Vec<_>>();
+    let take =
+        |at: usize, count: usize| bits[at..at + count].iter().fold(0, |n, bit| n << 1 | u16::from(*bit));
+    let (mut at, mut status) = (0, 0);
+    for _ in 0..3 {
+        let short = take(at, 5);
+        let (digit, width) = if short < 3 { (short, 5) } else { (take(at, 6) - 0x16, 6) };
+        status = status * 10 + digit;
+        at += width;
+    }
+    status
+}

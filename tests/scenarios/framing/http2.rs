@@ -1,0 +1,133 @@
+//! What HTTP/2 can carry and HTTP/1.1 must not (RFC 9113 sections 8.2 and 10.3), and clients that
+//! ask faster than they listen.
+
+use crate::harness::{Backend, End, Gateway, H2, backends, eventually, gateway};
+
+fn started() -> (Backend, Gateway) {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    (a, gateway)
+}
+
+#[track_caller]
+fn is_refused(end: &End, of: &str) {
+    assert!(
+        matches!(end, End::Reset(_) | End::Over(_) | End::Answered(400..=499 | 501)),
+        "{end:?} for {of:?}"
+    );
+}
+
+#[test]
+fn a_plain_request_is_answered() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/x", &[("x-plain", "yes")]);
+
+    assert_eq!(client.end_of(1), End::Answered(200));
+    assert_eq!((a.only_request().target(), a.only_request().field("x-plain").as_str()), ("/x", "yes"));
+}
+
+#[test]
+fn line_ends_never_reach_http_1_1() {
+    let (a, gateway) = started();
+    for (method, path, name, value) in [
+        ("GET", "/\r\nx-evil: 1", "x-a", "b"),
+        ("GET", "/ HTTP/1.1\r\nHost: evil\r\n\r\n", "x-a", "b"),
+        ("GET / HTTP/1.1\r\nx-evil: 1\r\nx:", "/", "x-a", "b"),
+        ("GET", "/", "x-a", "b\r\nx-evil: 1"),
+        ("GET", "/", "x-a", "b\nx-evil: 1"),
+        ("GET", "/", "x-a", "b\0"),
+        ("GET", "/", "x-a: b\r\nx-evil", "1"),
+        ("GET", "/", "X-Upper", "b"),
+        ("GET", "/a b", "x-a", "b"),
+        ("GET", "no-slash", "x-a", "b"),
+        ("GET", "", "x-a", "b"),
+    ] {
+        let mut client = H2::on(gateway.client());
+        client.request(1, method, path, &[(name, value)], true);
+        is_refused(&client.end_of(1), &format!("{method} {path} {name}: {value}"));
+    }
+    assert_eq!(a.hits(), 0, "{:?}", a.requests());
+}
+
+#[test]
+fn fields_of_a_connection_are_refused_or_left_out() {
+    let (a, gateway) = started();
+    for (name, value) in [
+        ("connection", "close"),
+        ("transfer-encoding", "chunked"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "close"),
+        ("upgrade", "websocket"),
+        ("te", "gzip"),
+    ] {
+        let mut client = H2::on(gateway.client());
+        client.get(1, "/", &[(name, value)]);
+        client.end_of(1);
+        assert!(a.requests().iter().all(|r| !r.has(name)), "{name} in {:?}", a.requests());
+    }
+}
+
+#[test]
+fn a_declared_length_must_be_true() {
+    let (a, gateway) = started();
+    for (declared, sent) in [("3", "hello"), ("9", "hello"), ("5, 6", "hello"), ("+5", "hello")] {
+        let mut client = H2::on(gateway.client());
+        client.request(1, "POST", "/", &[("content-length", declared)], false);
+        client.data(1, sent.as_bytes(), true);
+        is_refused(&client.end_of(1), declared);
+    }
+    assert_eq!(a.hits(), 0, "{:?}", a.requests());
+}
+
+#[test]
+fn authority_and_host_never_disagree_at_the_backend() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/", &[("host", "evil")]);
+    client.end_of(1);
+    let mut client = H2::on(gateway.client());
+    client.headers(1, &[(":method", "GET"), (":scheme", "http"), (":path", "/")], true);
+    is_refused(&client.end_of(1), "no authority");
+
+    assert!(a.requests().iter().all(|r| r.all("host") == ["test"]), "{:?}", a.requests());
+}
+
+#[test]
+fn pseudo_fields_are_no_trailers() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.request(1, "POST", "/", &[], false);
+    client.data(1, b"hello", false);
+    client.headers(1, &[(":path", "/evil")], true);
+
+    is_refused(&client.end_of(1), "a path in trailers");
+    assert_eq!(a.hits(), 0, "{:?}", a.requests());
+}
+
+#[test]
+fn resets_in_quick_succession_leave_others_alone() {
+    let (a, gateway) = started();
+    let mut hasty = H2::on(gateway.client());
+    for stream in (1..4000).step_by(2) {
+        hasty.get(stream, "/hasty", &[]);
+        if !hasty.reset(stream) {
+            break;
+        }
+    }
+
+    assert_eq!(gateway.get("/calm").backend(), "a");
+    drop(hasty);
+    eventually("nothing is left of it", || gateway.backend("api", &a, "in_flight") == 0);
+}
+
+#[test]
+fn a_head_above_the_limit_is_refused() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nmax_head = \"8k\"").upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/", &[("x-long", &"x".repeat(10_000))]);
+
+    is_refused(&client.end_of(1), "10 kB of head");
+    assert_eq!(a.hits(), 0);
+}
