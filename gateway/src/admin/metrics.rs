@@ -71,7 +71,7 @@ fn policies(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
     families.gauge("policy_state", "1 for the state that the policy is in", None, states)?;
     let faults = upstreams.iter().flat_map(|upstream| {
         let faults = upstream.policy.faults.iter();
-        faults.map(|(kind, count)| (vec![("upstream", &*upstream.name), ("kind", kind)], *count))
+        faults.map(|(kind, count)| (vec![("upstream", &*upstream.name), ("kind", *kind)], *count))
     });
     families.counter("policy_faults", "Faults of the policy, by kind", faults)?;
     let pick = |upstream: &UpstreamSnapshot| upstream.policy.pick_ns as f64 * NANO;
@@ -109,7 +109,7 @@ fn backends(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
     let ended = all(upstreams).flat_map(|(labels, backend)| {
         backend.verdicts.iter().map(move |(verdict, count)| {
             let mut labels = labels.clone();
-            labels.push(("verdict", verdict));
+            labels.push(("verdict", *verdict));
             (labels, *count)
         })
     });
@@ -119,7 +119,8 @@ fn backends(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
 /// Name and value of each label.
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-const SECONDS: Option<Unit> = Some(Unit::Seconds);
+static SECOND: Unit = Unit::Seconds;
+const SECONDS: Option<&Unit> = Some(&SECOND);
 
 fn flag(is_set: bool) -> f64 {
     f64::from(u8::from(is_set))
@@ -141,8 +142,10 @@ fn each<T>(
 /// All backends with their labels.
 fn all(upstreams: &[UpstreamSnapshot]) -> impl Iterator<Item = (Labels<'_>, &BackendSnapshot)> {
     upstreams.iter().flat_map(|upstream| {
-        let labels = |name| vec![("upstream", &*upstream.name), ("backend", name)];
-        upstream.backends.iter().map(move |backend| (labels(&*backend.name), backend))
+        upstream
+            .backends
+            .iter()
+            .map(move |backend| (vec![("upstream", &*upstream.name), ("backend", &*backend.name)], backend))
     })
 }
 
@@ -155,10 +158,10 @@ impl Families<'_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         samples: impl IntoIterator<Item = (Labels<'l>, f64)>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (labels, value) in samples {
             if labels.is_empty() {
                 family.encode_gauge(&value)?;

@@ -21,7 +21,7 @@ pub(super) enum Door {
 type Answer = Response<Full<Bytes>>;
 
 /// Method, path and what is to be found there.
-const ENDPOINTS: [(Method, &str, &str); 8] = [
+static ENDPOINTS: [(Method, &str, &str); 8] = [
     (Method::GET, "/", "this list"),
     (Method::GET, "/ready", "200 while new requests are welcome, 503 while the gateway drains"),
     (Method::GET, "/state", "everything there is to know, as JSON"),
@@ -96,7 +96,7 @@ fn scrape(gateway: &dyn Gateway) -> Answer {
 
 fn list(door: Door) -> String {
     let shown = ENDPOINTS.iter().filter(|(method, ..)| door == Door::Socket || *method == Method::GET);
-    let lines = shown.map(|(method, path, meaning)| format!("{method:<5} {path:<9} {meaning}\n"));
+    let lines = shown.map(|(method, path, meaning)| format!("{:<5} {path:<9} {meaning}\n", method.as_str()));
     format!("Pointsman\n\n{}", lines.collect::<String>())
 }
 

@@ -29,7 +29,10 @@ pub(super) struct Compiled {
     pub(super) pre: InstancePre<View>,
     pub(super) exports: Exports,
     imports: Vec<Box<str>>,
-    pub(super) wants_request_info: bool,
+    /// Does it ask about requests at all?
+    wants_request_info: bool,
+    /// Does it ask for more than `tried`, which is empty at the first attempt?
+    wants_facts_at_once: bool,
 }
 
 /// Where the exports are; none where an optional interface is absent.
@@ -110,6 +113,12 @@ impl Policy {
         self.compiled.wants_request_info
     }
 
+    /// Would it see a difference if no facts were lent to it at this attempt? Most policies only ask
+    /// what was tried, and lending is a noticeable part of what a pick costs.
+    pub(super) fn wants_facts(&self, attempt: u32) -> bool {
+        self.compiled.wants_facts_at_once || (self.compiled.wants_request_info && attempt > 0)
+    }
+
     /// Does it want to be told how attempts ended?
     #[must_use]
     pub fn wants_feedback(&self) -> bool {
@@ -137,8 +146,9 @@ impl Compiled {
         wasi::stub(&mut linker, &component).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
         let pre = linker.instantiate_pre(&component).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
         let exports = exports.locate(&pre)?;
-        let wants_request_info = imports.iter().any(|import| import.starts_with("request-info#"));
-        Ok(Self { pre, exports, imports, wants_request_info })
+        let asked = || imports.iter().filter_map(|import| import.strip_prefix("request-info#"));
+        let (wants_request_info, wants_facts_at_once) = (asked().count() > 0, asked().any(|f| f != "tried"));
+        Ok(Self { pre, exports, imports, wants_request_info, wants_facts_at_once })
     }
 }
 
@@ -147,8 +157,11 @@ fn imports_of(component: &Component) -> Result<Vec<Box<str>>, LoadError> {
     let engine = component.engine();
     let mut functions = Vec::new();
     for (name, import) in component.component_type().imports(engine) {
-        let ComponentItem::ComponentInstance(instance) = &import.ty else {
-            return Err(wasi::refused(name));
+        let instance = match &import.ty {
+            ComponentItem::ComponentInstance(instance) => instance,
+            // A world that uses a type by name imports the type; there is nothing to call in it.
+            ComponentItem::Type(_) => continue,
+            _ => return Err(wasi::refused(name)),
         };
         let shown = match package::ours(name) {
             Some((interface, version)) if package::IMPORTS.contains(&interface) => {

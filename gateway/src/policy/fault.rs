@@ -96,11 +96,19 @@ struct Cause<'a>(&'a wasmtime::Error);
 impl fmt::Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let root = self.0.root_cause().to_string();
-        f.write_str(root.strip_prefix("wasm trap: ").unwrap_or(&root))?;
+        match unknown_import(&root) {
+            Some(import) => write!(f, "it called {import}, which policies do not get")?,
+            None => f.write_str(root.strip_prefix("wasm trap: ").unwrap_or(&root))?,
+        }
         let frames = self.0.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames);
         let named = frames.and_then(|frames| frames.iter().find_map(|frame| frame.func_name()));
         named.map_or(Ok(()), |name| write!(f, " in `{name}`"))
     }
+}
+
+/// The name in wasmtime's words for an import that was stubbed out.
+fn unknown_import(root: &str) -> Option<&str> {
+    root.strip_prefix("unknown import: ")?.strip_suffix(" has not been defined")
 }
 
 /// Why an instance was not born.

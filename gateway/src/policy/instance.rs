@@ -23,7 +23,7 @@ pub struct Ask {
     pub attempt: u32,
     /// Fresh random bits; only the lower 31 are used.
     pub random: u32,
-    /// The gateway's clock, [`clock::now`].
+    /// The gateway's clock, [`crate::stats::clock::now`].
     pub now: u64,
     /// Declared length of the request's body, bytes.
     pub body_length: Option<u64>,
@@ -84,7 +84,7 @@ impl Instance {
     /// Any [`Fault`]; the instance is then spent.
     pub fn pick(&mut self, ask: &Ask, facts: &mut Facts) -> Result<Choice, Fault> {
         self.begin(ask.now)?;
-        self.lend(facts);
+        self.lend(ask.attempt, facts);
         let answer = self.guest.policy.call_pick(&mut self.store, request(ask));
         self.take_back(facts);
         let choice = self.checked(answer)?;
@@ -100,7 +100,7 @@ impl Instance {
             return Ok(None);
         }
         self.begin(ask.now)?;
-        self.lend(facts);
+        self.lend(ask.attempt, facts);
         let explain = self.guest.explain.as_ref();
         let answer = explain.map(|explain| explain.call_explain(&mut self.store, request(ask))).transpose();
         self.take_back(facts);
@@ -160,7 +160,7 @@ impl Instance {
     /// What the policy has learnt, for the instance that replaces it; none if it keeps nothing.
     ///
     /// # Errors
-    /// Any [`Fault`], also for more than [`LARGEST_STATE`] bytes; the instance is then spent.
+    /// Any [`Fault`], also for more than [`super::LARGEST_STATE`] bytes; the instance is then spent.
     pub fn save(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         if self.guest.state.is_none() {
             return Ok(None);
@@ -184,8 +184,8 @@ impl Instance {
         Ok(())
     }
 
-    fn lend(&mut self, facts: &mut Facts) {
-        if self.policy.wants_request_info() {
+    fn lend(&mut self, attempt: u32, facts: &mut Facts) {
+        if self.policy.wants_facts(attempt) {
             let view = self.store.data_mut();
             mem::swap(&mut view.facts, facts);
             view.lent = true;
@@ -193,8 +193,8 @@ impl Instance {
     }
 
     fn take_back(&mut self, facts: &mut Facts) {
-        if self.policy.wants_request_info() {
-            let view = self.store.data_mut();
+        let view = self.store.data_mut();
+        if view.lent {
             mem::swap(&mut view.facts, facts);
             view.lent = false;
         }

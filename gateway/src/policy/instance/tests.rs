@@ -176,6 +176,18 @@ fn facts_are_lent_for_the_time_of_a_pick() {
 }
 
 #[test]
+fn what_was_tried_is_known_from_the_second_attempt_on() {
+    let mut instance = born("counts_tried");
+    let mut tried = |attempt, tried: &[u32]| {
+        let mut facts = Facts { tried: tried.into(), ..Facts::default() };
+        instance.pick(&Ask { attempt, now: 1, ..Ask::default() }, &mut facts)
+    };
+    assert_eq!(tried(0, &[]), Ok(Choice::Reject(400)));
+    assert_eq!(tried(2, &[1, 0]), Ok(Choice::Reject(402)));
+    assert_eq!(tried(0, &[]), Ok(Choice::Reject(400)), "another request");
+}
+
+#[test]
 fn facts_come_back_after_a_fault_too() {
     let mut facts = Facts::default();
     facts.headers.insert("x-backend", HeaderValue::from_static("9"));
