@@ -74,10 +74,7 @@ fn a_log_injects_no_lines() {
     gateway.ask("GET /%0aevil HTTP/1.1\r\nHost: test\r\nX-Odd: a\tb\"\r\n\r\n");
 
     let lines = gateway.lines("access.log", 1);
-    assert!(
-        lines.iter().all(|l| l.starts_with("/%0aevil [") && !l.contains(['"', '\t'])),
-        "{lines:?}"
-    );
+    assert!(lines.iter().all(|l| l.starts_with("/%0aevil [") && !l.contains(['"', '\t'])), "{lines:?}");
 }
 
 #[test]
