@@ -98,7 +98,7 @@ fn every_ending_has_a_line() {
     );
 }
 
-/// The seeds' proof of balance: the last field, sorted and counted.
+/// The usual proof of balance: the last field of each line, sorted and counted.
 #[test]
 fn the_split_can_be_counted_with_awk() {
     let [a, b] = backends(["a", "b"]);

@@ -38,8 +38,11 @@ fn inside_the_head(mut connection: Wire) {
     connection.send("HTTP/1.1 200 OK\r\nContent-Le");
 }
 
+/// A place and a way to fail there.
+type Failure = (&'static str, fn(Wire));
+
 /// Where a backend can fail that has received a request.
-const PLACES: [(&str, fn(Wire)); 3] = [
+const PLACES: [Failure; 3] = [
     ("after the request", after_the_request),
     ("after the request, by a reset", by_a_reset),
     ("inside the head of its answer", inside_the_head),
