@@ -1,5 +1,6 @@
 //! `pointsman demo`
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(super) fn demo(asked: &Demo) -> Code {
 
 /// `pointsman` alone where there is no configuration `absent`.
 pub(super) fn instead_of(absent: &Path) -> Code {
-    println!("There is no `{}` here, so this is what `pointsman demo` shows.\n", absent.display());
+    // Nobody may be listening (`| head`); the demo goes on all the same.
+    let _ = writeln!(io::stdout(), "There is no `{}` here: this is `pointsman demo`.\n", absent.display());
     code(demo::run(Wishes::default()))
 }

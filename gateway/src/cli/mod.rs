@@ -9,7 +9,8 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// An HTTP gateway whose backend-selection policy is a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -94,6 +95,10 @@ pub fn main() -> ExitCode {
     let config = file.config.as_deref().unwrap_or(Path::new(CONFIG));
     let code = match command {
         None if file.config.is_none() && !config.exists() => demo::instead_of(config),
+        Some(Command::Demo(_)) if file.config.is_some() => {
+            let why = "the demo writes its own configuration: leave `--config` out";
+            Arguments::command().error(ErrorKind::ArgumentConflict, why).exit()
+        }
         Some(Command::Demo(asked)) => demo::demo(&asked),
         None | Some(Command::Run) => run::run(config),
         Some(Command::Check) => check::check(config),

@@ -113,7 +113,8 @@ impl Backend {
         let time = self.dice.borrow_mut().around(Duration::from_millis(self.kind.time));
         sleep(time).await;
         let Kind { name, time, slots } = self.kind;
-        let text = format!("{name} has answered (a request takes it {time} ms; it serves {slots} at a time)\n");
+        let text =
+            format!("{name} has answered (a request takes it {time} ms; it serves {slots} at a time)\n");
         let mut answer = Response::new(Full::new(Bytes::from(text)));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -35,6 +35,9 @@ const PORT: u16 = 8080;
 /// How many ports after it are tried.
 const MORE_PORTS: u16 = 50;
 
+/// What users of a debug build have to know.
+const SLOW: &str = "\nThis is a debug build: a pick takes some hundred times as long as with `--release`.";
+
 /// What can be asked of the demo.
 #[derive(Clone, Copy, Debug)]
 pub struct Wishes {
@@ -60,6 +63,7 @@ impl Default for Wishes {
 pub fn run(wishes: Wishes) -> Result<(), Failure> {
     let backends = backends::start().map_err(|error| Failure::System(format!("backends: {error}")))?;
     let place = Place::prepare(free_address(wishes.port)?, backends)?;
+    let folder = place.folder().to_owned();
     let mut screen = Screen::new();
     greet(&place, &mut screen);
     let running = Running::start(&place.config())?;
@@ -68,11 +72,14 @@ pub fn run(wishes: Wishes) -> Result<(), Failure> {
     let tour = thread::Builder::new().name("tour".into());
     let tour = tour.spawn(move || show(&place, &gateway, wishes, &mut screen));
     let tour = tour.map_err(|error| Failure::System(format!("thread: {error}")))?;
-    running.serve()?;
-    tour.join().unwrap_or_else(|_| Err(Failure::System("the demo broke off with a panic".into())))
+    running.serve();
+    let ended =
+        tour.join().unwrap_or_else(|_| Err(Failure::System("the demo broke off with a panic".into())));
+    Screen::new().say(&format!("\nThe demo has ended. Its files are still in {}/", folder.display()));
+    ended
 }
 
-/// The tour and what comes after it. The gateway goes on, unless it shall not.
+/// The tour, and what comes after it. The gateway goes on, unless it shall not.
 fn show(place: &Place, gateway: &Handle, wishes: Wishes, screen: &mut Screen) -> Result<(), Failure> {
     let toured = Tour { place, gateway, seconds: wishes.seconds }.walk(screen);
     match toured {
@@ -89,9 +96,10 @@ fn free_address(port: Option<u16>) -> Result<SocketAddr, Failure> {
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.local_addr();
     let found = match port {
         Some(port) => free(port),
-        None => (PORT..=PORT + MORE_PORTS).chain([0]).find_map(|port| free(port).ok()).ok_or_else(|| {
-            io::Error::from(io::ErrorKind::AddrInUse)
-        }),
+        None => (PORT..=PORT + MORE_PORTS)
+            .chain([0])
+            .find_map(|port| free(port).ok())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse)),
     };
     found.map_err(|error| {
         let port = port.unwrap_or(PORT);
@@ -102,13 +110,15 @@ fn free_address(port: Option<u16>) -> Result<SocketAddr, Failure> {
 fn greet(place: &Place, screen: &mut Screen) {
     let title = screen.paint(Look::Bold, "Pointsman demo");
     let (url, folder) = (place.url(), place.folder().display());
+    let slow = if cfg!(debug_assertions) { SLOW } else { "" };
     screen.say(&format!(
-        "{title}: {} clients, the gateway at {url}, three backends. Files: {folder}/\n\
-         Every policy gets its turn, by a reload of the running gateway. Ctrl-C ends it.",
+        "{title}: {} clients, the gateway at {url}, three backends. Its files: {folder}/\n\
+         Each policy gets its turn, by a reload of the running gateway. Ctrl-C ends it.{slow}",
         load::CLIENTS
     ));
     for file in place.replaced() {
-        let warning = format!("`{}` stands in for the built-in policy: remove it to see that one.", file.display());
+        let warning =
+            format!("`{}` stands in for the built-in policy: remove it to see that one.", file.display());
         screen.say(&screen.paint(Look::Bad, &warning));
     }
     screen.say("");
@@ -125,7 +135,10 @@ fn invite(place: &Place, screen: &mut Screen) {
     let step = |what: &str| screen.paint(Look::Bold, what);
     let text = [
         format!("The gateway stays up, with the policy `fair`. In another terminal:\n\n{}", step("Ask it")),
-        format!("  curl {url}\n\n{}", step("Let a policy of your own decide (it is taken up at once, no reload)")),
+        format!(
+            "  curl {url}\n\n{}",
+            step("Let a policy of your own decide (it is taken up at once, no reload)")
+        ),
         format!("  cp {to_try} {own}\n  curl {url}\n  Now change the number in {own}, save, and ask again."),
         format!("  rm {own}\n\n{}", step("Choose another policy, or other backends")),
         format!("  edit {config}\n  {program} reload -c {config}\n\n{}", step("See what the gateway knows")),

@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn the_policy_to_try_is_a_policy_in_all_its_variants() {
         let engine = Engine::new().unwrap();
-        let load = |text: &str| Policy::load(&engine, "fair", text.as_bytes()).map(drop).map_err(|e| e.to_string());
+        let load =
+            |text: &str| Policy::load(&engine, "fair", text.as_bytes()).map(drop).map_err(|e| e.to_string());
         load(ALWAYS_FIRST).unwrap();
         let other = ALWAYS_FIRST.replace("    (i32.store (i32.const 36) (global.get $chosen))\n", "");
         let other = other.replace(";; (i32.store (i32.const 36)", "(i32.store (i32.const 36)");

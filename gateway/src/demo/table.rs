@@ -31,7 +31,7 @@ fn idea(policy: &str) -> &'static str {
         "random" => "a throw of dice",
         "ip_hash" => "a client keeps its backend",
         "hash" => "a page keeps its backend",
-        "fair" => "who will be done first: fewest requests x latency",
+        "fair" => "who will be done first, as measured",
         _ => "",
     }
 }
