@@ -36,7 +36,7 @@ const PORT: u16 = 8080;
 const MORE_PORTS: u16 = 50;
 
 /// What users of a debug build have to know.
-const SLOW: &str = "\nThis is a debug build: a pick takes some hundred times as long as with `--release`.";
+const SLOW: &str = "\nThis is a debug build: picks take some hundred times as long as with `--release`.";
 
 /// What can be asked of the demo.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub fn run(wishes: Wishes) -> Result<(), Failure> {
     let tour = thread::Builder::new().name("tour".into());
     let tour = tour.spawn(move || show(&place, &gateway, wishes, &mut screen));
     let tour = tour.map_err(|error| Failure::System(format!("thread: {error}")))?;
-    running.serve();
+    running.serve()?;
     let ended =
         tour.join().unwrap_or_else(|_| Err(Failure::System("the demo broke off with a panic".into())));
     Screen::new().say(&format!("\nThe demo has ended. Its files are still in {}/", folder.display()));
@@ -112,8 +112,9 @@ fn greet(place: &Place, screen: &mut Screen) {
     let (url, folder) = (place.url(), place.folder().display());
     let slow = if cfg!(debug_assertions) { SLOW } else { "" };
     screen.say(&format!(
-        "{title}: {} clients, the gateway at {url}, three backends. Its files: {folder}/\n\
-         Each policy gets its turn, by a reload of the running gateway. Ctrl-C ends it.{slow}",
+        "{title}: {} clients, the gateway at {url}, three backends.\n\
+         Each policy gets its turn, by a reload of the running gateway. Ctrl-C ends it.\n\
+         Configuration, policies and log are in {folder}/{slow}",
         load::CLIENTS
     ));
     for file in place.replaced() {

@@ -129,7 +129,8 @@ fn it_stays_up_and_takes_up_the_policy_to_try() {
 fn it_is_what_happens_where_there_is_no_configuration_and_can_be_interrupted() {
     let mut demo = demo(&[]);
     demo.says("There is no `pointsman.toml` here");
-    eventually("the gateway runs", || demo.file("pointsman.sock").exists());
+    let log = || std::fs::read_to_string(demo.file("pointsman.log")).unwrap_or_default();
+    eventually("the gateway runs", || log().contains("listening on"));
 
     demo.interrupt();
     assert_eq!(demo.ends(), 0);
