@@ -6,11 +6,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use pointsman::policy::{
-    Ask, BUILTINS, Birth, Choice, Engine, Facts, Instance, Limits, Policy, builtin,
-};
+use pointsman::policy::{Ask, BUILTINS, Birth, Choice, Engine, Facts, Instance, Limits, Policy, builtin};
 use pointsman::stats::{BackendStats, InFlight, Outcome, UpstreamStats, Verdict};
-use pointsman::upstream::{Backend, Candidates};
+use pointsman::upstream::{Backend, Candidates, Resolver};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
@@ -51,15 +49,16 @@ fn birth(options: &str, candidates: Arc<Candidates>) -> Birth<'_> {
 fn candidates(weights: &[u32], down: &[usize]) -> Arc<Candidates> {
     let backend = |(slot, weight): (usize, &u32)| {
         let name = format!("127.0.0.1:{}", 18100 + slot);
+        let address = name.parse().unwrap();
         Arc::new(Backend {
-            address: name.parse().unwrap(),
+            resolver: Resolver::new(&address),
+            address,
             name: name.into(),
             weight: *weight,
             backup: false,
             down: down.contains(&slot),
             zone: None,
             labels: Vec::new(),
-            resolver: None,
             stats: Arc::new(BackendStats::default()),
             slot,
         })
@@ -94,7 +93,13 @@ fn no_built_in_imports_more_than_it_needs() {
         ),
         (
             "fair",
-            &["request-info#tried", "stats#failures", "stats#failures-of", "stats#in-flight", "stats#latency"],
+            &[
+                "request-info#tried",
+                "stats#failures",
+                "stats#failures-of",
+                "stats#in-flight",
+                "stats#latency",
+            ],
         ),
     ];
     for builtin in BUILTINS {
@@ -234,7 +239,8 @@ fn random_shares_by_weight_and_avoids_the_busy() {
 fn fair_prefers_the_fast_the_idle_and_the_working() {
     let mut guest = Guest::born("fair", "{}", &[1, 1, 1], &[]);
     let upstream = Arc::clone(&guest.instance.candidates().stats);
-    let ended = |verdict, total| Outcome { verdict, status: 200, connect: 0, first_byte: total, total, now: 1 };
+    let ended =
+        |verdict, total| Outcome { verdict, status: 200, connect: 0, first_byte: total, total, now: 1 };
     for (index, total) in [(0, 3_000), (1, 1_000), (2, 2_000)] {
         guest.stats(index).record(&ended(Verdict::Success, total), &upstream);
     }
