@@ -20,7 +20,7 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pointsman::policy::{Ask, Birth, Engine, Facts, Fallback, Instance, Limits, Policy};
 use pointsman::stats::{BackendStats, Outcome, UpstreamStats, Verdict};
-use pointsman::upstream::{Backend, Candidates};
+use pointsman::upstream::{Backend, Candidates, Resolver};
 
 /// Each built-in policy with the options it is measured with.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -96,13 +96,15 @@ fn candidates(number: usize) -> Arc<Candidates> {
 
 fn backend(number: usize, upstream: &UpstreamStats) -> Backend {
     let name = format!("10.{}.{}.1:80", number / 256, number % 256);
+    let address = name.parse().expect("an address");
     let stats = BackendStats::default();
     let total = 1_000 + number as u32 * 7 % 1_000;
     let outcome =
         Outcome { verdict: Verdict::Success, status: 200, connect: 0, first_byte: total, total, now: 1 };
     stats.record(&outcome, upstream);
     Backend {
-        address: name.parse().expect("an address"),
+        resolver: Resolver::new(&address),
+        address,
         name: name.into(),
         weight: 1,
         backup: false,
