@@ -7,21 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pointsman::policy::{Ask, Birth, Engine, Facts, Instance, Limits, Policy};
-use pointsman::stats::{BackendStats, UpstreamStats};
+use pointsman::stats::UpstreamStats;
 use pointsman::upstream::{Backend, Candidates};
 
 fn backend(name: &str) -> Arc<Backend> {
-    Arc::new(Backend {
-        name: name.into(),
-        address: name.parse().unwrap(),
-        weight: 1,
-        backup: false,
-        down: false,
-        zone: None,
-        labels: Vec::new(),
-        stats: Arc::new(BackendStats::default()),
-        slot: 0,
-    })
+    Arc::new(Backend::new(name, name.parse().unwrap(), 0))
 }
 
 fn born(guest: &str) -> Instance {
