@@ -118,9 +118,10 @@ pub enum PolicyState {
     /// The policy that is configured.
     #[default]
     Serving,
-    /// Its last good version: the present one had too many faults.
+    /// It had too many faults and is out: its last good version picks (`version` says which), or,
+    /// without one (`version` is empty), the gateway's own fallback.
     Quarantined,
-    /// The gateway's own fallback: there is no good version.
+    /// The gateway's own fallback, for want of an instance.
     Fallback,
 }
 

@@ -68,6 +68,13 @@ pub fn plan(loaded: &Loaded, engine: &Engine) -> Result<Plan, Problems> {
     Builder { loaded, engine, known: Known::default(), number: 1, log_uses: &|_| false }.plan()
 }
 
+/// Tries the policies of a configuration that may be wrong elsewhere, as far as they can be tried.
+#[must_use]
+pub fn try_policies(loaded: &Loaded, engine: &Engine) -> Problems {
+    let builder = Builder { loaded, engine, known: Known::default(), number: 1, log_uses: &|_| false };
+    builder.upstreams().err().unwrap_or_else(|| Problems::new(Arc::clone(&loaded.sources)))
+}
+
 /// What a plan is made from.
 pub(super) struct Builder<'a> {
     pub(super) loaded: &'a Loaded,
@@ -79,34 +86,37 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    pub(super) fn plan(mut self) -> Result<Plan, Problems> {
+    pub(super) fn plan(self) -> Result<Plan, Problems> {
+        let (loaded, number, log_uses) = (self.loaded, self.number, self.log_uses);
+        let (upstreams, makings, mut known) = self.upstreams()?;
+        let generation = Arc::new(generation(loaded, number, log_uses, upstreams.into()));
+        let backends = generation.upstreams.iter().flat_map(|upstream| &upstream.backends);
+        let slots: HashSet<usize> = backends.map(|backend| backend.slot).collect();
+        let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
+        known.retain(&names, |slot| slots.contains(&slot));
+        Ok(Plan { generation, makings, known })
+    }
+
+    /// All upstreams, with their policies loaded and tried.
+    fn upstreams(mut self) -> Result<(Vec<Upstream>, Vec<Making>, Known), Problems> {
         let mut problems = Problems::new(Arc::clone(&self.loaded.sources));
         let config = &self.loaded.config;
-        let mut makings = Vec::new();
-        let mut upstreams = Vec::new();
+        let (mut makings, mut upstreams) = (Vec::new(), Vec::new());
         for configured in &config.upstreams {
             let name: Arc<str> = (&*configured.name).into();
             let (stats, roster) = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
             let upstream = self.upstream(configured, name, Arc::clone(&stats));
+            if upstream.backends.iter().all(|backend| backend.down) {
+                // Reported as an error of its own; a policy is never asked to choose from nothing.
+                continue;
+            }
             match self.making(configured, &upstream, stats, roster) {
                 Ok(making) => makings.push(making),
                 Err((place, message, help)) => problems.add(place, message, help),
             }
             upstreams.push(upstream);
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let generation = Arc::new(self.generation(upstreams.into()));
-        let slots: HashSet<usize> = generation
-            .upstreams
-            .iter()
-            .flat_map(|upstream| &upstream.backends)
-            .map(|backend| backend.slot)
-            .collect();
-        let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
-        self.known.retain(&names, |slot| slots.contains(&slot));
-        Ok(Plan { generation, makings, known: self.known })
+        if problems.is_empty() { Ok((upstreams, makings, self.known)) } else { Err(problems) }
     }
 
     fn upstream(
@@ -169,30 +179,35 @@ impl Builder<'_> {
             report,
         })
     }
+}
 
-    fn generation(&self, upstreams: Box<[Upstream]>) -> Generation {
-        let config = &self.loaded.config;
-        let routes: Vec<(Arc<Route>, &model::Route)> =
-            config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
-        let uses = |variable: &Variable| {
-            (self.log_uses)(variable) || routes.iter().any(|(route, _)| route.uses(variable))
-        };
-        let (explain, time_picks) = (uses(&Variable::PickExplanation), uses(&Variable::PickTime));
-        let mut table = Table::default();
-        for (route, configured) in routes {
-            for host in &configured.hosts {
-                table.insert(host.clone(), configured.path.clone(), Arc::clone(&route));
-            }
+fn generation(
+    loaded: &Loaded,
+    number: u64,
+    log_uses: &dyn Fn(&Variable) -> bool,
+    upstreams: Box<[Upstream]>,
+) -> Generation {
+    let config = &loaded.config;
+    let routes: Vec<(Arc<Route>, &model::Route)> =
+        config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
+    let uses =
+        |variable: &Variable| log_uses(variable) || routes.iter().any(|(route, _)| route.uses(variable));
+    let (explain, time_picks) = (uses(&Variable::PickExplanation), uses(&Variable::PickTime));
+    let mut table = Table::default();
+    for (route, configured) in routes {
+        for host in &configured.hosts {
+            table.insert(host.clone(), configured.path.clone(), Arc::clone(&route));
         }
-        Generation {
-            number: self.number,
-            routes: table,
-            upstreams,
-            body_timeout: config.limits.body_timeout,
-            explain,
-            time_picks,
-            keep_answer_headers: true,
-        }
+    }
+    let body_timeout = config.limits.body_timeout;
+    Generation {
+        number,
+        routes: table,
+        upstreams,
+        body_timeout,
+        explain,
+        time_picks,
+        keep_answer_headers: true,
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Control {
     crew: Option<Crew>,
     faults: Sender<Ended>,
     ages: u64,
+    /// What to announce.
+    news: Vec<String>,
 }
 
 /// Why a reload was refused, as text for whoever asked.
@@ -71,6 +73,7 @@ impl Control {
             crew: None,
             faults,
             ages: 0,
+            news: Vec::new(),
         };
         let bound = control.bind_new()?;
         control.seat_policies();
@@ -151,6 +154,7 @@ impl Control {
         if let Some(crew) = &self.crew {
             crew.put_in_force(shifts);
         }
+        self.announce();
         Ok(format!("generation {number} is in force"))
     }
 
@@ -217,13 +221,19 @@ impl Control {
             return Err(problems.to_string());
         }
         for (address, bound) in &opened {
-            match bound.first().and_then(Bound::address) {
-                Some(bound) => tracing::info!("listening on {bound}"),
-                None => tracing::info!("listening on {address}"),
-            }
+            self.news.push(match bound.first().and_then(Bound::address) {
+                Some(bound) => format!("listening on {bound}"),
+                None => format!("listening on {address}"),
+            });
             self.listeners.push(address.clone());
         }
         Ok(opened)
+    }
+
+    /// Says where the gateway listens since it was last said. Whoever reads it can count on
+    /// everything else being ready.
+    pub(super) fn announce(&mut self) {
+        self.news.drain(..).for_each(|news| tracing::info!("{news}"));
     }
 
     fn close_old(&mut self) -> Vec<listen::Address> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use crate::policy::Picker;
 
 /// Longest wait for a worker to answer an order. Workers never block, so this is generous.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the end of the workers is looked for.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// All workers.
 #[derive(Debug)]
@@ -90,23 +93,21 @@ impl Crew {
         let _ = hand.orders.send(order);
     }
 
-    /// Ends all workers: at once, or, within `patience`, after their last request. False when
-    /// requests had to be cut.
-    pub(super) fn dismiss(self, patience: Option<Duration>) -> bool {
-        let mut whole = true;
-        if let Some(patience) = patience {
-            self.hands.iter().for_each(|hand| self.order(hand, Order::Quit));
-            let deadline = Instant::now() + patience;
-            while self.hands.iter().any(|hand| !hand.thread.is_finished()) && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(5));
-            }
-            whole = self.hands.iter().all(|hand| hand.thread.is_finished());
+    /// Ends all workers: after their last request, but within `patience`, and at once when
+    /// `hurry` says so. False when the time ran out and requests were cut.
+    pub(super) fn dismiss(self, patience: Duration, hurry: &AtomicBool) -> bool {
+        self.hands.iter().for_each(|hand| self.order(hand, Order::Quit));
+        let deadline = Instant::now() + patience;
+        let mut in_time = true;
+        while !hurry.load(Relaxed) && in_time && self.hands.iter().any(|hand| !hand.thread.is_finished()) {
+            thread::sleep(LOOK);
+            in_time = Instant::now() < deadline;
         }
         self.hands.iter().for_each(|hand| self.order(hand, Order::Stop));
         for hand in self.hands {
             // A worker that panicked has said so on its way out.
             let _ = hand.thread.join();
         }
-        whole
+        in_time
     }
 }

@@ -11,6 +11,6 @@ mod shelf;
 mod watch;
 mod worker;
 
-pub use build::{Plan, plan};
+pub use build::{Plan, plan, try_policies};
 pub use run::{Failure, run};
 pub use shelf::Shelf;

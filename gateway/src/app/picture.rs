@@ -62,19 +62,17 @@ fn picture(upstream: &Upstream, making: &Making) -> UpstreamSnapshot {
 
 fn policy(making: &Making) -> PolicySnapshot {
     let book = making.roster.snapshot();
-    let configured =
-        |policy: &&std::sync::Arc<crate::policy::Policy>| policy.version() == making.policy.version();
+    let present = (making.policy.name(), making.policy.version());
+    let out = book.quarantined.iter().any(|quarantine| quarantine.is(&making.policy));
     let state = match &book.serving {
-        None => PolicyState::Fallback,
-        Some(serving) if configured(&serving) => PolicyState::Serving,
-        Some(_) => PolicyState::Quarantined,
+        _ if out => PolicyState::Quarantined,
+        Some(serving) if (serving.name(), serving.version()) == present => PolicyState::Serving,
+        _ => PolicyState::Fallback,
     };
+    let version = book.serving.as_ref().map_or("", |policy| policy.version());
     PolicySnapshot {
         name: making.policy.name().to_owned(),
-        version: book
-            .serving
-            .as_ref()
-            .map_or_else(|| making.policy.version().to_owned(), |policy| policy.version().to_owned()),
+        version: version.to_owned(),
         state,
         picks: book.totals.picks,
         pick_ns: book.totals.mean_nanos().unwrap_or(0),

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::control::{Control, log_target};
 use super::{mend, picture, watch};
@@ -120,8 +121,7 @@ pub fn run(path: &Path) -> Result<(), Failure> {
     let pages = Admin::start(&socket, admin, Arc::clone(&shared) as Arc<dyn Gateway>)
         .map_err(system("control socket"))?;
     let _pid_file = PidFile::write(pid_file).map_err(system("pid_file"))?;
-    let end = await_end(&shared, ends).map_err(system("signals"))?;
-    leave(&shared, end);
+    Life { shared: &shared, ends }.live().map_err(system("signals"))?;
     drop(pages);
     Ok(())
 }
@@ -130,59 +130,89 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |error| Failure::System(format!("{what}: {error}"))
 }
 
-/// Serves signals until one of them, or a command, ends the gateway.
-fn await_end(shared: &Shared, mut ends: UnboundedReceiver<End>) -> io::Result<End> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(async {
-        let on = |kind| signal(kind);
-        let (mut hangup, mut reopen) = (on(SignalKind::hangup())?, on(SignalKind::user_defined1())?);
-        let (mut terminate, mut interrupt, mut quit) =
-            (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::quit())?);
-        loop {
-            tokio::select! {
-                _ = hangup.recv() => drop(shared.reload()),
-                _ = reopen.recv() => shared.reopen(),
-                () = either(&mut terminate, &mut interrupt) => return Ok(End::Stop),
-                _ = quit.recv() => return Ok(End::Quit),
-                Some(end) = ends.recv() => return Ok(end),
-            }
-        }
-    })
+/// The gateway's life after its start: signals and commands, and its end.
+struct Life<'a> {
+    shared: &'a Arc<Shared>,
+    ends: UnboundedReceiver<End>,
 }
 
-async fn either(one: &mut Signal, other: &mut Signal) {
-    tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
+impl Life<'_> {
+    fn live(mut self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        runtime.block_on(async {
+            let mut signals = Signals::listen()?;
+            self.shared.control().announce();
+            let end = self.until_end(&mut signals).await;
+            let (left, mut leaving) = oneshot::channel();
+            let hurry = Arc::new(AtomicBool::new(end == End::Stop));
+            let (shared, hurried) = (Arc::clone(self.shared), Arc::clone(&hurry));
+            std::thread::Builder::new().name("leave".into()).spawn(move || {
+                leave(&shared, &hurried);
+                // Nobody waits if the process is on its way out already.
+                let _ = left.send(());
+            })?;
+            loop {
+                tokio::select! {
+                    _ = &mut leaving => return Ok(()),
+                    end = self.until_end(&mut signals) => hurry.fetch_or(end == End::Stop, Relaxed),
+                };
+            }
+        })
+    }
+
+    /// Serves signals and commands until one of them ends the gateway.
+    async fn until_end(&mut self, signals: &mut Signals) -> End {
+        loop {
+            tokio::select! {
+                _ = signals.hangup.recv() => drop(self.shared.reload()),
+                _ = signals.reopen.recv() => self.shared.reopen(),
+                _ = signals.terminate.recv() => return End::Stop,
+                _ = signals.interrupt.recv() => return End::Stop,
+                _ = signals.quit.recv() => return End::Quit,
+                Some(end) = self.ends.recv() => return end,
+            }
+        }
     }
 }
 
-fn leave(shared: &Shared, end: End) {
+/// The signals that the gateway obeys; nginx's.
+struct Signals {
+    hangup: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+}
+
+/// Ends the workers: after their last request, or as soon as `hurry` says so.
+fn leave(shared: &Shared, hurry: &AtomicBool) {
     let mut control = shared.control();
-    let patience = (end == End::Quit).then_some(control.config().quit_timeout);
+    let patience = control.config().quit_timeout;
     tracing::info!(
         "{}",
-        if end == End::Quit {
-            "quitting: no new connections, waiting for the last requests"
-        } else {
+        if hurry.load(Relaxed) {
             "stopping"
+        } else {
+            "quitting: no new connections, waiting for the last requests"
         }
     );
     shared.draining.store(true, Relaxed);
-    let sockets: Vec<PathBuf> = control
-        .config()
-        .listen
-        .iter()
-        .filter_map(|listener| match &listener.address {
-            listen::Address::Unix(path) => Some(path.clone()),
-            listen::Address::Tcp(_) => None,
-        })
-        .collect();
+    let sockets = unix_sockets(&control);
     let (crew, access_log) = control.take_crew();
     drop(control);
-    if let Some(crew) = crew
-        && !crew.dismiss(patience)
-    {
+    if crew.is_some_and(|crew| !crew.dismiss(patience, hurry)) {
         tracing::warn!("the deadline (quit_timeout) has passed: the requests that were left have been cut");
     }
     if access_log.is_some_and(|log: AccessLog| !log.finish(LAST_LINES)) {
@@ -192,6 +222,15 @@ fn leave(shared: &Shared, end: End) {
         // It may be gone already; nobody listens there any more either way.
         let _ = fs::remove_file(path);
     }
+}
+
+fn unix_sockets(control: &Control) -> Vec<PathBuf> {
+    let addresses = control.config().listen.iter().map(|listener| &listener.address);
+    let unix = addresses.filter_map(|address| match address {
+        listen::Address::Unix(path) => Some(path.clone()),
+        listen::Address::Tcp(_) => None,
+    });
+    unix.collect()
 }
 
 /// The file with the process's number; removed when it is dropped.

@@ -9,13 +9,6 @@ use crate::config::{self, Problems};
 use crate::policy::Engine;
 
 pub(super) fn check(path: &Path) -> Code {
-    let loaded = match config::load(path) {
-        Ok(loaded) => loaded,
-        Err(problems) => return refuse(&problems),
-    };
-    if !loaded.warnings.is_empty() {
-        show(&loaded.warnings);
-    }
     let engine = match Engine::new() {
         Ok(engine) => engine,
         Err(error) => {
@@ -23,6 +16,15 @@ pub(super) fn check(path: &Path) -> Code {
             return Code::System;
         }
     };
+    let (loaded, mut problems) = config::examine(path);
+    let Some(loaded) = loaded else { return refuse(&problems) };
+    if !problems.is_empty() {
+        problems.extend(app::try_policies(&loaded, &engine));
+        return refuse(&problems);
+    }
+    if !loaded.warnings.is_empty() {
+        show(&loaded.warnings);
+    }
     let plan = match app::plan(&loaded, &engine) {
         Ok(plan) => plan,
         Err(problems) => return refuse(&problems),

@@ -63,16 +63,30 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 ///
 /// All that is wrong with it.
 pub fn load_with(path: &Path, environment: Environment<'_>) -> Result<Loaded, Problems> {
+    let (loaded, errors) = examine_with(path, environment);
+    match loaded {
+        Some(loaded) if errors.is_empty() => Ok(loaded),
+        _ => Err(errors),
+    }
+}
+
+/// Reads the configuration and goes on in spite of errors: what could be read, with defaults in
+/// place of what could not, and all that is wrong. For checks that want to go further; nothing
+/// may run from it unless there are no errors.
+#[must_use]
+pub fn examine(path: &Path) -> (Option<Loaded>, Problems) {
+    examine_with(path, &|name| std::env::var(name).ok())
+}
+
+fn examine_with(path: &Path, environment: Environment<'_>) -> (Option<Loaded>, Problems) {
     let mut reader = Reader::new(environment);
     let config = reader.read(path, None).map(|main| read_all(path, &main, &mut reader));
     let sources = Arc::new(reader.sources);
-    match config {
-        Some(config) if !reader.findings.has_errors() => {
-            let warnings = reader.findings.into_problems(Arc::clone(&sources));
-            Ok(Loaded { config, warnings, sources })
-        }
-        _ => Err(reader.findings.into_problems(sources)),
-    }
+    let failed = reader.findings.has_errors();
+    let found = reader.findings.into_problems(Arc::clone(&sources));
+    let none = Problems::new(Arc::clone(&sources));
+    let (errors, warnings) = if failed { (found, none) } else { (none, found) };
+    (config.map(|config| Loaded { config, warnings, sources }), errors)
 }
 
 fn read_all(path: &Path, main: &file::File, reader: &mut Reader<'_>) -> Config {

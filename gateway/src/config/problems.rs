@@ -108,6 +108,12 @@ impl Problems {
         self.list.push(Problem::new(Severity::Error, place, &message.into(), &help.into()));
     }
 
+    /// Adds those that were found elsewhere in the same files, in the order of the files.
+    pub fn extend(&mut self, other: Self) {
+        self.list.extend(other.list);
+        self.list.sort_by_key(|problem| problem.place);
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, Version};
 
 use super::answer::Refusal;
+use super::target;
 use crate::policy::Facts;
 
 /// Checks the head of a request and brings it into the gateway's own form: one host, lower case
@@ -19,9 +20,17 @@ pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> R
             "this is a gateway, not a tunnel: CONNECT is not served",
         ));
     }
+    if uri.scheme().is_none() && uri.authority().is_some() {
+        return Err(Refusal::malformed("the target has no path: it must begin with `/`"));
+    }
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(Refusal::malformed("the target's scheme is neither http nor https"));
+    }
     check_framing(&headers, version)?;
     let authority = authority(&uri, &headers, version)?;
-    let host = Bytes::copy_from_slice(host_of(&authority)?.to_ascii_lowercase().as_bytes());
+    let host = host_of(&authority)?.to_ascii_lowercase();
+    // `a.example.` is the same name, fully qualified.
+    let host = Bytes::copy_from_slice(host.strip_suffix('.').unwrap_or(&host).as_bytes());
     if !authority.is_empty() {
         let value = HeaderValue::from_str(&authority)
             .map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
@@ -29,8 +38,10 @@ pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> R
     }
     count_down_max_forwards(&method, &mut headers)?;
     join_cookies(&mut headers);
+    let target = target::normalize(without_authority(uri));
+    let target = target.ok_or_else(|| Refusal::malformed("the target leads above the root"))?;
     let body_length = body_length.or((!has_body).then_some(0));
-    Ok(Facts { method, target: without_authority(uri), host, headers, body_length, ..Facts::default() })
+    Ok(Facts { method, target, host, headers, body_length, ..Facts::default() })
 }
 
 /// RFC 9112 section 6.1: a message that two readers could frame differently is refused.

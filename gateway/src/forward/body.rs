@@ -45,7 +45,7 @@ impl Body {
     pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
         let Answered { connection, attempt, alarm, .. } = answered;
         alarm.set_from_now(attempt.settings().read_timeout);
-        let relay = Relay { connection: Some(connection), attempt, request, alarm, worker };
+        let relay = Relay { connection: Some(connection), attempt, request, alarm, worker, cut: false };
         Self { source: Source::Relay(Box::new(relay)), story: None }
     }
 
@@ -54,14 +54,13 @@ impl Body {
         self.story = Some(story);
     }
 
-    fn note(&mut self, frame: &Frame<Bytes>) {
-        if let Some(story) = &mut self.story {
-            story.body_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
-            if let Source::Relay(relay) = &self.source
-                && relay.connection.is_none()
-            {
-                story.end_attempt(clock::span(relay.attempt.began(), clock::now()));
-            }
+    fn note(&mut self, frame: Option<&Frame<Bytes>>) {
+        let Some(story) = &mut self.story else { return };
+        story.body_bytes += frame.and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        if let Source::Relay(relay) = &self.source
+            && relay.connection.is_none()
+        {
+            story.end_attempt(clock::span(relay.attempt.began(), clock::now()));
         }
     }
 }
@@ -76,16 +75,14 @@ impl http_body::Body for Body {
             Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Source::Relay(relay) => ready!(relay.poll_frame(cx)),
         };
-        if let Some(Ok(frame)) = &frame {
-            self.note(frame);
-        }
+        self.note(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
-            Source::Relay(relay) => relay.connection.is_none(),
+            Source::Relay(relay) => relay.connection.is_none() && !relay.cut,
         }
     }
 
@@ -109,24 +106,27 @@ struct Relay {
     request: RequestBody,
     alarm: Alarm,
     worker: Rc<Worker>,
+    /// The answer is cut; the client is told with the next poll, so that what came before the
+    /// cut is flushed first.
+    cut: bool,
 }
 
 impl Relay {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        let Some(connection) = &mut self.connection else {
+            return Poll::Ready(self.cut.then_some(Err(Cut)));
+        };
         if !self.request.is_ended()
             && let Err(Stop::Client(_) | Stop::Backend(_)) = pump(connection, &mut self.request, cx)
         {
             self.request.abandon();
         }
         match connection.poll_body(cx) {
-            Poll::Pending if self.alarm.poll(cx).is_ready() => {
-                Poll::Ready(Some(Err(self.cut(Verdict::TimedOut))))
-            }
+            Poll::Pending if self.alarm.poll(cx).is_ready() => self.cut(Verdict::TimedOut, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!("{}: {error}", self.attempt.backend.name);
-                Poll::Ready(Some(Err(self.cut(Verdict::Broken))))
+                self.cut(Verdict::Broken, cx)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if connection.is_ended() {
@@ -152,10 +152,14 @@ impl Relay {
         }
     }
 
-    fn cut(&mut self, verdict: Verdict) -> Cut {
+    /// Ends the attempt, and yields once before the error: hyper drops what it has not flushed
+    /// when a body fails, and the client shall see how far the backend came.
+    fn cut(&mut self, verdict: Verdict, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.attempt.end(verdict);
         self.connection = None;
-        Cut
+        self.cut = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

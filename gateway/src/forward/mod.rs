@@ -10,6 +10,7 @@ mod request_body;
 mod request_head;
 mod retry;
 mod story;
+mod target;
 mod values;
 mod worker;
 

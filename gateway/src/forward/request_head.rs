@@ -16,6 +16,10 @@ pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
     let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
     out.reserve(1024);
     put(out, &[facts.method.as_str().as_bytes(), b" ", story.target().as_bytes(), b" HTTP/1.1\r\n"]);
+    if !facts.headers.contains_key(header::HOST) && !is_set(rules, &header::HOST) {
+        // HTTP/1.0 needs none, but what we speak does; nginx sends the upstream's name too.
+        field(out, "host", story.upstream().name.as_bytes());
+    }
     let named = Named::by_connection(&facts.headers);
     for (name, value) in &facts.headers {
         if !ends_here(name.as_str()) && !named.contains(name) && !is_set(rules, name) {

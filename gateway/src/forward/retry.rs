@@ -56,13 +56,18 @@ impl Failure {
     /// Where to go from here. `whole`: the request's body has not been touched.
     ///
     /// A request whose bytes a backend may have seen is sent a second time only if its method is
-    /// idempotent (RFC 9110 section 9.2.2); one that nobody has seen may always move on.
+    /// idempotent (RFC 9110 section 9.2.2); one that nobody has seen may always move on. The
+    /// client has seen nothing of an answer before its head is whole.
     pub(super) fn next(&self, method: &Method, whole: bool) -> Next {
         let FailureKind::Backend(verdict, _) = &self.kind else { return Next::GiveUp };
-        if !whole || self.answered || (self.sent && !method.is_idempotent()) {
+        if !whole || (self.sent && !method.is_idempotent()) {
             return Next::GiveUp;
         }
-        if self.reused && *verdict == Verdict::Broken { Next::Again } else { Next::Elsewhere }
+        if self.reused && !self.answered && *verdict == Verdict::Broken {
+            Next::Again
+        } else {
+            Next::Elsewhere
+        }
     }
 
     /// What the client is told.
@@ -124,8 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_repeated_once_an_answer_began_or_the_body_is_used_up() {
-        assert_eq!(failure(Verdict::Broken, true, true, true).next(&Method::GET, true), Next::GiveUp);
+    fn half_a_head_moves_a_get_on_but_not_to_the_same_backend() {
+        assert_eq!(failure(Verdict::Broken, true, true, true).next(&Method::GET, true), Next::Elsewhere);
+    }
+
+    #[test]
+    fn nothing_is_repeated_once_the_body_is_used_up() {
         assert_eq!(failure(Verdict::Broken, true, false, true).next(&Method::PUT, false), Next::GiveUp);
     }
 }

@@ -15,6 +15,7 @@ use super::attempt::{Answered, Attempt};
 use super::body::{Body, keep};
 use super::request_body::RequestBody;
 use super::retry::{Failure, Next};
+use super::target;
 use super::{InForce, Route, Upstream, Worker};
 use crate::listen::Peer;
 use crate::policy::{Ask, Decision, Facts, Picker};
@@ -109,7 +110,7 @@ impl Story {
     /// Finds the route and holds the body to the route's limit.
     pub(super) fn take_route(&mut self, body: &mut RequestBody) -> Result<(), Refusal> {
         let host = std::str::from_utf8(&self.facts.host).unwrap_or_default();
-        let found = self.in_force.generation.routes.find(host, self.facts.target.path());
+        let found = self.in_force.generation.routes.find(host, &target::decoded(self.facts.target.path()));
         let route = Arc::clone(
             found.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND, "no route for this host and path"))?,
         );

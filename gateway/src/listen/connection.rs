@@ -174,7 +174,9 @@ async fn serve_http1<S, H>(
     H: Handler,
 {
     let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_buf_size(settings.max_head.max(8192)).pipeline_flush(true);
+    // Head timeouts are alarms of ours. No `pipeline_flush`: with it hyper keeps its 400 to itself
+    // when bytes that it could not read follow.
+    builder.header_read_timeout(None).max_buf_size(settings.max_head.max(8192));
     let service = service_fn(|request| answer(&handler, &peer, request));
     let mut connection = builder.serve_connection(io, service);
     let mut leaving = false;

@@ -13,8 +13,8 @@
 //! | `trial` | trying a policy before it serves |
 
 mod bindings;
-mod builtin;
 mod birth;
+mod builtin;
 mod component;
 mod engine;
 mod error;

@@ -220,7 +220,9 @@ impl Standing {
 }
 
 impl Quarantine {
-    fn is(&self, policy: &Policy) -> bool {
+    /// Is it this policy, in this version?
+    #[must_use]
+    pub fn is(&self, policy: &Policy) -> bool {
         self.policy.0 == policy.name() && self.policy.1 == policy.version()
     }
 }
