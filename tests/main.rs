@@ -78,6 +78,7 @@ mod scenarios {
     mod commands {
         mod check;
         mod control; // state and metrics
+        mod demo; // everything in one process
         mod ending; // stop and quit
         mod inspect;
     }

@@ -7,6 +7,7 @@
 //! | room | what it does | what it does not know |
 //! |---|---|---|
 //! | [`cli`] | one file a subcommand | |
+//! | [`demo`] | a gateway with backends, load and a table in one process, to try it out | |
 //! | [`app`] | configuration to running generation, reload, shutdown | nothing: it knows all rooms |
 //! | [`config`] | what the user wrote; checked, all problems with their places | what runs |
 //! | [`admin`] | the control socket: commands, state, metrics | where its numbers come from |
@@ -27,6 +28,7 @@ pub mod alarm;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod forward;
 pub mod listen;
 pub mod observe;

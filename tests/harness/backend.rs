@@ -63,8 +63,13 @@ pub fn backend(name: &str, reply: impl Fn(&Message) -> Vec<u8> + Send + Sync + '
 
 /// The answer of a backend that is well: 200, its name as a field and as the body.
 pub fn ok(name: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nX-Backend: {name}\r\nContent-Length: {}\r\n\r\n{name}", name.len())
-        .into_bytes()
+    with_body(name, name)
+}
+
+/// The same with another body.
+pub fn with_body(name: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nX-Backend: {name}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 impl Backend {
@@ -160,7 +165,10 @@ impl Shared {
     }
 
     fn serve_and_tell(&self, wire: Wire) {
+        let handle = wire.handle();
         let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.serve(wire)));
+        // Other handles of the socket are kept for `stop`: dropping ours would not close it.
+        let _ = handle.shutdown(Shutdown::Both);
         if let Err(panic) = served {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));

@@ -140,10 +140,11 @@ impl Gateway {
         number(&self.policy(upstream)["faults"], kind)
     }
 
-    /// A number about a backend, by the backend's address.
+    /// A number about a backend, by the backend's address; how many attempts ended so, for a verdict.
     #[track_caller]
     pub fn backend(&self, upstream: &str, backend: &impl ToString, what: &str) -> u64 {
-        number(&named(&self.upstream(upstream)["backends"], &backend.to_string()), what)
+        let state = named(&self.upstream(upstream)["backends"], &backend.to_string());
+        number(if state[what].is_null() { &state["verdicts"] } else { &state }, what)
     }
 
     /// Which generation is in force.

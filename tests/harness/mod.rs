@@ -18,7 +18,7 @@ mod wire;
 
 use std::time::{Duration, Instant};
 
-pub use backend::{Backend, backend, backends, ok};
+pub use backend::{Backend, backend, backends, ok, with_body};
 pub use gateway::Gateway;
 pub use h2::{End, H2};
 pub use load::Load;

@@ -12,5 +12,5 @@ mod watch;
 mod worker;
 
 pub use build::{Plan, plan, try_policies};
-pub use run::{Failure, run};
+pub use run::{Failure, Handle, Running, run};
 pub use shelf::Shelf;

@@ -18,7 +18,7 @@ use crate::admin::{Admin, Gateway, Snapshot};
 use crate::config;
 use crate::listen;
 use crate::observe::{AccessLog, Log};
-use crate::policy::Engine;
+use crate::policy::{Engine, Totals};
 
 /// How long the access log may take to write its last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -95,35 +95,92 @@ impl Gateway for Shared {
 /// # Errors
 /// When it cannot start.
 pub fn run(path: &Path) -> Result<(), Failure> {
-    let loaded = config::load(path).map_err(|problems| Failure::Configuration(problems.to_string()))?;
-    let log = Log::start(loaded.config.log.level, &log_target(&loaded.config.log)).map_err(system("log"))?;
-    if !loaded.warnings.is_empty() {
-        tracing::warn!("{}", loaded.warnings);
+    Running::start(path)?.serve()
+}
+
+/// A gateway that runs. There can be one in a process: its log is the process's.
+pub struct Running {
+    shared: Arc<Shared>,
+    ends: UnboundedReceiver<End>,
+    _pages: Admin,
+    _pid_file: PidFile,
+}
+
+impl Running {
+    /// Starts the gateway with the configuration in the file `path`. It listens when this returns.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, or what the system refused.
+    pub fn start(path: &Path) -> Result<Self, Failure> {
+        let loaded = config::load(path).map_err(|problems| Failure::Configuration(problems.to_string()))?;
+        let log =
+            Log::start(loaded.config.log.level, &log_target(&loaded.config.log)).map_err(system("log"))?;
+        if !loaded.warnings.is_empty() {
+            tracing::warn!("{}", loaded.warnings);
+        }
+        let engine = Engine::new().map_err(Failure::System)?;
+        let (socket, admin, pid_file) =
+            (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
+        let (faults, ended) = crossbeam_channel::unbounded();
+        let log = Arc::new(log);
+        let control = Control::start(path.to_owned(), loaded, engine, Arc::clone(&log), faults)
+            .map_err(Failure::Configuration)?;
+        let (end, ends) = unbounded_channel();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let shared = Arc::new(Shared {
+            control: Mutex::new(control),
+            log,
+            started,
+            draining: AtomicBool::new(false),
+            end,
+        });
+        mend::start(&shared, ended).map_err(system("thread"))?;
+        watch::start(&shared).map_err(system("thread"))?;
+        let pages = Admin::start(&socket, admin, Arc::clone(&shared) as Arc<dyn Gateway>)
+            .map_err(system("control socket"))?;
+        let pid_file = PidFile::write(pid_file).map_err(system("pid_file"))?;
+        Ok(Self { shared, ends, _pages: pages, _pid_file: pid_file })
     }
-    let engine = Engine::new().map_err(Failure::System)?;
-    let (socket, admin, pid_file) =
-        (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
-    let (faults, ended) = crossbeam_channel::unbounded();
-    let log = Arc::new(log);
-    let control = Control::start(path.to_owned(), loaded, engine, Arc::clone(&log), faults)
-        .map_err(Failure::Configuration)?;
-    let (end, ends) = unbounded_channel();
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let shared = Arc::new(Shared {
-        control: Mutex::new(control),
-        log,
-        started,
-        draining: AtomicBool::new(false),
-        end,
-    });
-    mend::start(&shared, ended).map_err(system("thread"))?;
-    watch::start(&shared).map_err(system("thread"))?;
-    let pages = Admin::start(&socket, admin, Arc::clone(&shared) as Arc<dyn Gateway>)
-        .map_err(system("control socket"))?;
-    let _pid_file = PidFile::write(pid_file).map_err(system("pid_file"))?;
-    Life { shared: &shared, ends }.live().map_err(system("signals"))?;
-    drop(pages);
-    Ok(())
+
+    /// A hold on it for other threads of this process.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
+    }
+
+    /// Obeys signals and commands until one of them ends the gateway, and ends it.
+    ///
+    /// # Errors
+    /// Signals cannot be received, or there is no thread to end it on.
+    pub fn serve(self) -> Result<(), Failure> {
+        Life { shared: &self.shared, ends: self.ends }.live().map_err(system("signals"))
+    }
+}
+
+/// A hold on a running gateway.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl Handle {
+    /// Ends the gateway at once. Only asks for it, does not wait.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Whether it is ending.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Relaxed)
+    }
+
+    /// Picks for an upstream, and what came of them, since the gateway started; none if there is
+    /// no such upstream. Unlike the mean on the state page, two of these can be subtracted.
+    #[must_use]
+    pub fn picks(&self, upstream: &str) -> Option<Totals> {
+        let control = self.0.control();
+        let making = control.makings().iter().find(|making| &*making.upstream == upstream)?;
+        Some(making.roster.snapshot().totals)
+    }
 }
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {

@@ -2,13 +2,15 @@
 
 mod check;
 mod command;
+mod demo;
 mod inspect;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// An HTTP gateway whose backend-selection policy is a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -29,15 +31,21 @@ Signals: TERM and INT stop at once, QUIT quits after the last request, HUP reloa
 /// Which configuration.
 #[derive(Args, Clone)]
 struct File {
-    /// The configuration file
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "pointsman.toml")]
-    config: PathBuf,
+    /// The configuration file [default: pointsman.toml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
+
+/// The configuration that is meant when none is named.
+const CONFIG: &str = "pointsman.toml";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway (what happens without a command)
+    /// Run the gateway (what happens without a command, if there is a configuration)
     Run,
+    /// See it work: three backends, a gateway, a load, and what each policy makes of them (what
+    /// happens without a command and without a configuration)
+    Demo(demo::Demo),
     /// Show all problems of the configuration; load and try every policy
     Check,
     /// Put changed files in force in the running gateway; all of them or nothing
@@ -84,8 +92,14 @@ impl From<Code> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let Arguments { command, file } = Arguments::parse();
-    let config = &file.config;
+    let config = file.config.as_deref().unwrap_or(Path::new(CONFIG));
     let code = match command {
+        None if file.config.is_none() && !config.exists() => demo::instead_of(config),
+        Some(Command::Demo(_)) if file.config.is_some() => {
+            let why = "the demo writes its own configuration: leave `--config` out";
+            Arguments::command().error(ErrorKind::ArgumentConflict, why).exit()
+        }
+        Some(Command::Demo(asked)) => demo::demo(&asked),
         None | Some(Command::Run) => run::run(config),
         Some(Command::Check) => check::check(config),
         Some(Command::Reload) => command::send(config, "/reload"),

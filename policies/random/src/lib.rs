@@ -9,6 +9,9 @@
 //! (nginx's `random two` keeps the second, which favours the light: with weights 1, 2, 4 the
 //! heaviest of an idle upstream gets less than the middle one.)
 
+mod line;
+
+use line::Line;
 use pointsman_policy::{Backend, Choice, Policy, Random, Request, export, request, stats};
 use serde::Deserialize;
 
@@ -25,47 +28,6 @@ struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { choices: 1 }
-    }
-}
-
-/// Candidates on a line, each as long as its weight.
-struct Line {
-    /// Where each ends.
-    ends: Vec<u64>,
-}
-
-impl Line {
-    fn new(weights: impl Iterator<Item = u32>) -> Self {
-        let end = |sum: &mut u64, weight: u32| {
-            *sum += u64::from(weight);
-            Some(*sum)
-        };
-        Self { ends: weights.scan(0, end).collect() }
-    }
-
-    fn start(&self, index: u32) -> u64 {
-        let before = (index as usize).checked_sub(1);
-        before.and_then(|before| self.ends.get(before)).copied().unwrap_or(0)
-    }
-
-    fn weight(&self, index: u32) -> u64 {
-        self.ends.get(index as usize).map_or(0, |end| end - self.start(index))
-    }
-
-    /// Draws one that is not among `gone`, which are in order. The line is drawn from as if
-    /// those were cut out of it: no second try is ever needed.
-    fn draw(&self, gone: &[u32], random: &mut Random) -> Option<u32> {
-        let length = self.ends.last()? - gone.iter().map(|index| self.weight(*index)).sum::<u64>();
-        if length == 0 {
-            return None;
-        }
-        let mut point = random.below(length);
-        for index in gone {
-            if point >= self.start(*index) {
-                point += self.weight(*index);
-            }
-        }
-        Some(self.ends.partition_point(|end| *end <= point) as u32)
     }
 }
 

@@ -16,9 +16,30 @@ pub fn start<P: Policy>(config: &str, backends: Vec<Backend>, seed: u64) -> Resu
 /// component exports: any of `feedback`, `timer`, `state`, `explain`, for which the type
 /// implements the trait of that name.
 ///
-/// ```ignore
-/// export!(MyPolicy);
-/// export!(MyPolicy, feedback, state);
+/// ```
+/// # use pointsman_policy::*;
+/// /// Stays with a candidate until an attempt fails there.
+/// struct Loyal(u32, u32);
+///
+/// impl Policy for Loyal {
+///     type Options = NoOptions;
+///     fn new(_: NoOptions, backends: Vec<Backend>, _seed: u64) -> Result<Self, String> {
+///         Ok(Self(0, backends.len() as u32))
+///     }
+///     fn pick(&mut self, _: &Request) -> Choice {
+///         Choice::Backend(self.0)
+///     }
+/// }
+///
+/// impl Feedback for Loyal {
+///     fn done(&mut self, outcome: &Outcome) {
+///         if outcome.backend == self.0 && outcome.verdict != Verdict::Success {
+///             self.0 = (self.0 + 1) % self.1;
+///         }
+///     }
+/// }
+///
+/// export!(Loyal, feedback);
 /// ```
 #[macro_export]
 macro_rules! export {

@@ -57,7 +57,7 @@ fn the_last_good_version_comes_back() {
 }
 
 #[test]
-fn the_built_in_comes_back() {
+fn what_replaces_a_built_in_gives_way_too() {
     let [a, b] = backends(["a", "b"]);
     let bad = guest::poisoned(1, "(unreachable)");
     let gateway = strict(gateway()).file("policies/round_robin.wat", bad).upstream("api", [&a, &b]).start();

@@ -119,7 +119,7 @@ fn commands_for_a_gateway_that_does_not_run_say_so() {
     let plan = gateway().upstream("api", ["127.0.0.1:1"]).write();
     for command in ["reload", "stop", "quit"] {
         let finished = pointsman(&[command, "-c", &plan.path().display().to_string()]);
-        assert_eq!(finished.code, 1, "{finished:?}");
+        assert_eq!(finished.code, 3, "{finished:?}");
         assert!(finished.stderr.contains("pointsman.sock"), "{finished:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! `backup` backends serve when nobody else can; `down` ones never.
 
-use crate::harness::{backends, counts, gateway};
+use crate::harness::{backends, counts, gateway, pointsman};
 
 #[test]
 fn a_backup_waits_for_its_time() {
@@ -32,11 +32,10 @@ fn nobody_who_is_down_is_asked() {
 }
 
 #[test]
-fn an_upstream_without_candidates_is_503_or_502() {
-    let [a] = backends(["a"]);
-    let gateway = gateway().upstream("api", [a.entry("down = true")]).start();
+fn an_upstream_whose_backends_are_all_down_is_refused_by_name() {
+    let plan = gateway().upstream("api", ["{ address = \"127.0.0.1:1\", down = true }"]).write();
+    let finished = pointsman(&["check", "-c", &plan.path().display().to_string()]);
 
-    let status = gateway.get("/").status();
-    assert!(matches!(status, 502 | 503), "{status}");
-    assert_eq!(a.hits(), 0);
+    assert_eq!(finished.code, 1, "{finished:?}");
+    assert!(finished.stderr.contains("all backends of this upstream are down"), "{finished:?}");
 }

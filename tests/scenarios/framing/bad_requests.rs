@@ -120,7 +120,7 @@ fn no_way_to_anywhere_else() {
     all_refused(&[
         ("CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n", &[400, 405, 501]),
         ("GET @other.example/ HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
-        ("GET * HTTP/1.1\r\nHost: test\r\n\r\n", &[400, 404]),
+        ("GET * HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", &[400, 404]),
         ("GET ftp://test/ HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
     ]);
 }

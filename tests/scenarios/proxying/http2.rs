@@ -1,6 +1,8 @@
 //! HTTP/2 in clear text, with prior knowledge. The clients are curl and nghttp.
 
-use crate::harness::{Gateway, Message, backend, backends, eventually, gateway, installed, ok, run, script};
+use crate::harness::{
+    Gateway, Message, backend, backends, eventually, gateway, installed, run, script, with_body,
+};
 
 fn curl(gateway: &Gateway, path: &str, arguments: &[&str]) -> String {
     let url = format!("http://{}{path}", gateway.address());
@@ -31,7 +33,7 @@ fn bodies_pass_both_ways() {
     if !installed("curl") {
         return;
     }
-    let echo = backend("echo", |request: &Message| ok(&request.text().to_uppercase()));
+    let echo = backend("echo", |request: &Message| with_body("echo", &request.text().to_uppercase()));
     let gateway = gateway().upstream("api", [&echo]).start();
 
     let body = "hello ".repeat(20_000);
@@ -81,11 +83,7 @@ fn a_cut_answer_is_a_reset_stream() {
 
     let url = format!("http://{}/", gateway.address());
     let finished = run("curl", &["-sS", "--http2-prior-knowledge", "--max-time", "20", &url], "");
-    assert_eq!(
-        (finished.code, finished.stdout.as_str()),
-        (92, "half"),
-        "92: stream not closed cleanly; {finished:?}"
-    );
+    assert_eq!(finished.code, 92, "stream not closed cleanly: {finished:?}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Requests sent before the answers to earlier ones.
 
-use crate::harness::{backend, backends, gateway, ok};
+use crate::harness::{backend, backends, gateway, with_body};
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let echo = backend("echo", |request| ok(request.target()));
+    let echo = backend("echo", |request| with_body("echo", request.target()));
     let gateway = gateway().upstream("api", [&echo]).start();
     let mut client = gateway.client();
 
@@ -16,7 +16,8 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn a_request_behind_a_body_begins_where_the_body_ends() {
-    let echo = backend("echo", |request| ok(&format!("{} {}", request.method(), request.text())));
+    let echo =
+        backend("echo", |request| with_body("echo", &format!("{} {}", request.method(), request.text())));
     let gateway = gateway().upstream("api", [&echo]).start();
     let mut client = gateway.client();
 

@@ -4,6 +4,7 @@
 //! is three times as large, most of it about numbers with a fraction (figures in
 //! `policies/README.md`). Here those cost nothing unless an option is one.
 
+mod access;
 mod error;
 mod reader;
 

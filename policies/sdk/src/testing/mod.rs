@@ -10,12 +10,16 @@
 //! assert_eq!(request(7).random, 7);
 //! ```
 
+mod imports;
+
 use std::cell::RefCell;
 
 pub use crate::bindings::pointsman::policy::log::Level;
 use crate::stats::Detail;
 use crate::upstream::Member;
 use crate::{Backend, Choice, Policy, Request};
+
+pub(crate) use imports::{request_info, stats, upstream, write};
 
 /// What the stand-in answers. Everything is empty until a test sets it.
 #[derive(Debug, Default)]
@@ -141,108 +145,4 @@ pub fn rows(csv: &str) -> impl Iterator<Item = Vec<&str>> {
 pub fn numbers(field: &str) -> Vec<u32> {
     let number = |word: &str| word.parse().unwrap_or_else(|_| panic!("not a number: {word:?}"));
     field.split_whitespace().map(number).collect()
-}
-
-pub(crate) fn write(level: Level, message: &str) {
-    gateway(|gateway| gateway.log.push((level, message.into())));
-}
-
-pub(crate) mod stats {
-    use super::{Detail, Gateway, gateway};
-
-    fn at(column: impl FnOnce(&Gateway) -> &Vec<u32>, index: u32) -> u32 {
-        gateway(|gateway| column(gateway).get(index as usize).copied().unwrap_or(0))
-    }
-
-    pub(crate) fn in_flight() -> Vec<u32> {
-        gateway(|gateway| gateway.in_flight.clone())
-    }
-    pub(crate) fn in_flight_of(backend: u32) -> u32 {
-        at(|gateway| &gateway.in_flight, backend)
-    }
-    pub(crate) fn in_flight_total() -> u32 {
-        gateway(|gateway| gateway.in_flight.iter().sum())
-    }
-    pub(crate) fn latency() -> Vec<u32> {
-        gateway(|gateway| gateway.latency.clone())
-    }
-    pub(crate) fn latency_of(backend: u32) -> u32 {
-        at(|gateway| &gateway.latency, backend)
-    }
-    pub(crate) fn age() -> Vec<u32> {
-        gateway(|gateway| gateway.age.clone())
-    }
-    pub(crate) fn age_of(backend: u32) -> u32 {
-        at(|gateway| &gateway.age, backend)
-    }
-    pub(crate) fn failures() -> Vec<u32> {
-        gateway(|gateway| gateway.failures.clone())
-    }
-    pub(crate) fn failures_of(backend: u32) -> u32 {
-        at(|gateway| &gateway.failures, backend)
-    }
-    pub(crate) fn detail_of(backend: u32) -> Detail {
-        let none = Detail {
-            successes: 0,
-            failures: 0,
-            failures_in_a_row: 0,
-            connect: 0,
-            first_byte: 0,
-            last_used: 0,
-            known_since: 0,
-            reported_load: None,
-            reported_at: 0,
-        };
-        gateway(|gateway| gateway.details.get(backend as usize).copied().unwrap_or(none))
-    }
-}
-
-pub(crate) mod request_info {
-    use super::gateway;
-
-    fn find(pairs: &[(String, String)], name: &str) -> Option<String> {
-        pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    }
-
-    pub(crate) fn key_bytes() -> Vec<u8> {
-        gateway(|gateway| gateway.key.clone())
-    }
-    pub(crate) fn key_crc32() -> u64 {
-        gateway(|gateway| u64::from(crate::crc32(&[&gateway.key])))
-    }
-    pub(crate) fn method() -> String {
-        gateway(|gateway| gateway.method.clone())
-    }
-    pub(crate) fn path() -> String {
-        gateway(|gateway| gateway.path.clone())
-    }
-    pub(crate) fn query() -> String {
-        gateway(|gateway| gateway.query.clone())
-    }
-    pub(crate) fn host() -> String {
-        gateway(|gateway| gateway.host.clone())
-    }
-    pub(crate) fn header(name: &str) -> Option<String> {
-        gateway(|gateway| find(&gateway.headers, &name.to_ascii_lowercase()))
-    }
-    pub(crate) fn cookie(name: &str) -> Option<String> {
-        gateway(|gateway| find(&gateway.cookies, name))
-    }
-    pub(crate) fn client_address() -> Vec<u8> {
-        gateway(|gateway| gateway.client_address.clone())
-    }
-    pub(crate) fn tried() -> Vec<u32> {
-        gateway(|gateway| gateway.tried.clone())
-    }
-}
-
-pub(crate) mod upstream {
-    use super::{Member, gateway};
-
-    pub(crate) fn name() -> String {
-        gateway(|gateway| gateway.upstream.clone())
-    }
-    pub(crate) fn members() -> Vec<Member> {
-        gateway(|gateway| gateway.members.clone())
-    }
 }
