@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use pointsman::policy::{Ask, Birth, Engine, Facts, Instance, Limits, Policy};
 use pointsman::stats::{BackendStats, UpstreamStats};
-use pointsman::upstream::{Backend, Candidates};
+use pointsman::upstream::{Backend, Candidates, Resolver};
 
 fn backend(name: &str) -> Arc<Backend> {
+    let address = name.parse().unwrap();
     Arc::new(Backend {
         name: name.into(),
-        address: name.parse().unwrap(),
+        resolver: Resolver::new(&address),
+        address,
         weight: 1,
         backup: false,
         down: false,

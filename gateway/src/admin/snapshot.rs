@@ -194,11 +194,14 @@ mod tests {
 
     use super::*;
     use crate::stats::{BackendStats, Outcome};
+    use crate::upstream::Resolver;
 
     fn backend() -> Backend {
+        let address = "10.0.0.7:8001".parse().unwrap();
         Backend {
             name: "10.0.0.7:8001".into(),
-            address: "10.0.0.7:8001".parse().unwrap(),
+            resolver: Resolver::new(&address),
+            address,
             weight: 3,
             backup: false,
             down: false,

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{Ask, Birth, Choice, Engine, Facts, Fault, Instance, Limits, LoadError, Policy};
 use crate::stats::{BackendStats, UpstreamStats};
-use crate::upstream::{Backend, Candidates};
+use crate::upstream::{Backend, Candidates, Resolver};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
@@ -43,8 +43,10 @@ pub(super) fn candidates(number: usize) -> Arc<Candidates> {
 
 fn backend(number: usize, down: bool) -> Backend {
     let name = format!("10.0.0.{}:80", number + 1);
+    let address = name.parse().unwrap();
     Backend {
-        address: name.parse().unwrap(),
+        resolver: Resolver::new(&address),
+        address,
         name: name.into(),
         weight: 1,
         backup: false,

@@ -88,8 +88,12 @@ mod tests {
     fn table(routes: &[(&str, &str)]) -> Table<String> {
         let mut table = Table::default();
         for (host, path) in routes {
-            let pattern = if *host == "any" { HostPattern::Any } else { host.parse().unwrap() };
-            table.insert(pattern, path.parse().unwrap(), format!("{host}{path}"));
+            let pattern = match host.strip_prefix('*') {
+                Some(suffix) => HostPattern::Below(suffix.into()),
+                None if *host == "any" => HostPattern::Any,
+                None => HostPattern::Exact((*host).into()),
+            };
+            table.insert(pattern, PathPattern::Prefix((*path).into()), format!("{host}{path}"));
         }
         table
     }
