@@ -49,6 +49,7 @@ mod scenarios {
     /// When a backend fails, the request moves on if that is safe.
     mod failover {
         mod broken; // accepted, then closed
+        mod churn; // backends that come and go under load
         mod refused; // nobody listens
         mod stale; // a kept connection that ends exactly when it is used again
         mod tiers; // backup and down
@@ -64,6 +65,7 @@ mod scenarios {
     }
     /// A bad policy never costs a request.
     mod bad_guests {
+        mod busy_machine; // slow because others compute is not too slow
         mod faults; // trap, deadline, memory, impossible answers
         mod quarantine; // after too many of them, and the way back
         mod refused; // files that never come into force

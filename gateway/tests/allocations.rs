@@ -7,23 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pointsman::policy::{Ask, Birth, Engine, Facts, Instance, Limits, Policy};
-use pointsman::stats::{BackendStats, UpstreamStats};
-use pointsman::upstream::{Backend, Candidates, Resolver};
+use pointsman::stats::UpstreamStats;
+use pointsman::upstream::{Backend, Candidates};
 
 fn backend(name: &str) -> Arc<Backend> {
-    let address = name.parse().unwrap();
-    Arc::new(Backend {
-        name: name.into(),
-        resolver: Resolver::new(&address),
-        address,
-        weight: 1,
-        backup: false,
-        down: false,
-        zone: None,
-        labels: Vec::new(),
-        stats: Arc::new(BackendStats::default()),
-        slot: 0,
-    })
+    Arc::new(Backend::new(name, name.parse().unwrap(), 0))
 }
 
 fn born(guest: &str) -> Instance {

@@ -35,6 +35,7 @@ struct Seen {
     requests: Vec<Message>,
     connections: Vec<Stream>,
     accepted: usize,
+    open: usize,
     waiting: usize,
     releases: usize,
     stopped: bool,
@@ -96,6 +97,11 @@ impl Backend {
         self.shared.seen().accepted
     }
 
+    /// How many connections to it are open.
+    pub fn open_connections(&self) -> usize {
+        self.shared.seen().open
+    }
+
     /// Waits until `count` requests are held here.
     #[track_caller]
     pub fn holds(&self, count: usize) {
@@ -152,6 +158,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         seen.accepted += 1;
+        seen.open += 1;
         seen.connections.push(wire.handle());
         drop(seen);
         let shared = Arc::clone(shared);
@@ -169,6 +176,7 @@ impl Shared {
         let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.serve(wire)));
         // Other handles of the socket are kept for `stop`: dropping ours would not close it.
         let _ = handle.shutdown(Shutdown::Both);
+        self.seen().open -= 1;
         if let Err(panic) = served {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&s| s.to_owned()));

@@ -172,6 +172,11 @@ impl Gateway {
         assert_eq!(finished.code, 0, "{finished:?}");
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);

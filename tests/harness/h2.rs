@@ -67,7 +67,19 @@ impl H2 {
         self.frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()).is_ok()
     }
 
-    /// Waits for the end of a stream (of all of them, for stream 0).
+    /// Waits for the end of a stream, also when the connection is said to end after it.
+    #[track_caller]
+    pub fn answer_of(&mut self, stream: u32) -> End {
+        loop {
+            match self.end_of(stream) {
+                // A graceful GOAWAY: no error, and what was begun is finished (RFC 9113 section 6.8).
+                End::Over(Some(0)) => {}
+                end => return end,
+            }
+        }
+    }
+
+    /// Waits for the end of a stream or of the connection.
     #[track_caller]
     pub fn end_of(&mut self, stream: u32) -> End {
         loop {

@@ -25,7 +25,7 @@ pub use load::Load;
 pub use message::Message;
 pub use plan::{Plan, gateway};
 pub use process::{Finished, installed, pointsman, run};
-pub use script::{Script, refusing, script, script_at};
+pub use script::{Script, refusing, script, script_at, silent};
 pub use wire::Wire;
 
 /// How long anything may take before the test gives up. Generous: machines are shared.

@@ -92,6 +92,39 @@ pub fn refusing() -> Refusing {
     Refusing { address: address.to_string(), _socket: socket }
 }
 
+/// A port whose queue of connections is full for as long as this lives: whoever connects hears
+/// nothing, as from a machine that is gone.
+pub struct Silent {
+    address: String,
+    _sockets: Vec<socket2::Socket>,
+}
+
+/// A backend that does not even refuse.
+pub fn silent() -> Silent {
+    let new = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let listener = new();
+    let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    listener.bind(&any.into()).expect("a free port");
+    listener.listen(0).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let mut sockets = vec![listener];
+    // One connection fits into the queue of length 0; some more, so that it surely is full.
+    for _ in 0..4 {
+        let client = new();
+        client.set_nonblocking(true).expect("a socket");
+        let _ = client.connect(&address);
+        sockets.push(client);
+    }
+    let address = address.as_socket().expect("an address").to_string();
+    Silent { address, _sockets: sockets }
+}
+
+impl Display for Silent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
 impl Display for Refusing {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)

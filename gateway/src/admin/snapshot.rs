@@ -190,26 +190,13 @@ impl BackendSnapshot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
-    use crate::stats::{BackendStats, Outcome};
-    use crate::upstream::Resolver;
+    use crate::stats::Outcome;
 
     fn backend() -> Backend {
-        let address = "10.0.0.7:8001".parse().unwrap();
-        Backend {
-            name: "10.0.0.7:8001".into(),
-            resolver: Resolver::new(&address),
-            address,
-            weight: 3,
-            backup: false,
-            down: false,
-            zone: None,
-            labels: Vec::new(),
-            stats: Arc::new(BackendStats::default()),
-            slot: 0,
-        }
+        let address = "10.0.0.7:8001";
+        Backend { weight: 3, ..Backend::new(address, address.parse().unwrap(), 0) }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::control::{Control, log_target};
-use super::{mend, picture, watch};
+use super::{Shelf, mend, picture, watch};
 use crate::admin::{Admin, Gateway, Snapshot};
 use crate::config;
 use crate::listen;
@@ -118,6 +118,7 @@ impl Running {
         if !loaded.warnings.is_empty() {
             tracing::warn!("{}", loaded.warnings);
         }
+        let seen = Shelf::new(&loaded.config.policies).fingerprint();
         let engine = Engine::new().map_err(Failure::System)?;
         let (socket, admin, pid_file) =
             (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
@@ -135,7 +136,7 @@ impl Running {
             end,
         });
         mend::start(&shared, ended).map_err(system("thread"))?;
-        watch::start(&shared).map_err(system("thread"))?;
+        watch::start(&shared, seen).map_err(system("thread"))?;
         let pages = Admin::start(&socket, admin, Arc::clone(&shared) as Arc<dyn Gateway>)
             .map_err(system("control socket"))?;
         let pid_file = PidFile::write(pid_file).map_err(system("pid_file"))?;

@@ -18,18 +18,18 @@ const SETTLE: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Starts the thread that watches the folder of policies. It ends when the gateway is gone.
-pub(super) fn start(gateway: &Arc<Shared>) -> std::io::Result<()> {
+/// `seen` is the folder's fingerprint from before its files were loaded: what has changed since
+/// then is taken up.
+pub(super) fn start(gateway: &Arc<Shared>, seen: u64) -> std::io::Result<()> {
     let gateway = Arc::downgrade(gateway);
-    thread::Builder::new().name("watch".into()).spawn(move || watch(&gateway))?;
+    thread::Builder::new().name("watch".into()).spawn(move || watch(&gateway, seen))?;
     Ok(())
 }
 
 /// Decides by content, never by the kind of an event: what was compared last, and what is there.
-fn watch(gateway: &Weak<Shared>) {
+fn watch(gateway: &Weak<Shared>, mut seen: u64) {
     let (stirred, stirs) = bounded(1);
     let mut eyes: Option<(std::path::PathBuf, notify::RecommendedWatcher)> = None;
-    let mut seen =
-        gateway.upgrade().map(|gateway| Shelf::new(&gateway.control().config().policies).fingerprint());
     loop {
         let Some(strong) = gateway.upgrade() else { return };
         let folder = strong.control().config().policies.clone();
@@ -38,7 +38,7 @@ fn watch(gateway: &Weak<Shared>) {
             eyes = open_eyes(&folder, stirred.clone()).map(|watcher| (folder.clone(), watcher));
         }
         settle(&stirs);
-        let now = Some(Shelf::new(&folder).fingerprint());
+        let now = Shelf::new(&folder).fingerprint();
         if now != seen {
             seen = now;
             let Some(gateway) = gateway.upgrade() else { return };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::Store;
 
 use super::bindings::exports::pointsman::policy::{explain, feedback, policy, state, timer};
+use super::deadline;
 use super::engine::ticks;
 use super::fault::BirthError;
 use super::instance::fault;
@@ -76,6 +77,7 @@ impl Policy {
             being_born: true,
             now: clock::now(),
             meter: Meter::new(limits.memory),
+            overtime: None,
             journal: Journal::new(self.shared_name(), upstream),
             dice: seed,
             numbers: Lent::default(),
@@ -86,7 +88,7 @@ impl Policy {
         store.limiter(|view| &mut view.meter);
         store.set_hostcall_fuel(LARGEST_STATE);
         store.set_max_component_handles(MOST_HANDLES);
-        store.epoch_deadline_trap();
+        deadline::watch_over(&mut store, limits.pick);
         store.set_epoch_deadline(ticks(limits.init));
         store
     }

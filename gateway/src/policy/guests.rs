@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use super::{Ask, Birth, Choice, Engine, Facts, Fault, Instance, Limits, LoadError, Policy};
-use crate::stats::{BackendStats, UpstreamStats};
-use crate::upstream::{Backend, Candidates, Resolver};
+use crate::stats::UpstreamStats;
+use crate::upstream::{Backend, Candidates};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
@@ -43,19 +43,7 @@ pub(super) fn candidates(number: usize) -> Arc<Candidates> {
 
 fn backend(number: usize, down: bool) -> Backend {
     let name = format!("10.0.0.{}:80", number + 1);
-    let address = name.parse().unwrap();
-    Backend {
-        resolver: Resolver::new(&address),
-        address,
-        name: name.into(),
-        weight: 1,
-        backup: false,
-        down,
-        zone: None,
-        labels: Vec::new(),
-        stats: Arc::new(BackendStats::default()),
-        slot: number,
-    }
+    Backend { down, ..Backend::new(&name, name.parse().unwrap(), number) }
 }
 
 pub(super) fn birth_of(candidates: Arc<Candidates>) -> Birth<'static> {

@@ -180,6 +180,7 @@ impl Instance {
         self.store.set_epoch_deadline(self.budget);
         let view = self.store.data_mut();
         view.now = now;
+        view.overtime = None;
         view.meter.begin();
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! | `engine` | the one [`Engine`]: compiler settings, epochs, what is compiled already |
 //! | `source`, `package` | from a file (component, core module, WAT text) to a component; the WIT |
 //! | `component`, `error` | a compiled [`Policy`], or why a file is none |
-//! | `birth`, `instance`, `limits`, `fault` | an [`Instance`], what it may use, what can go wrong |
+//! | `birth`, `instance`, `limits`, `deadline`, `fault` | an [`Instance`], what it may use, what can go wrong |
 //! | `imports`, `view`, `journal`, `facts` | what a policy may ask, and may say |
 //! | `wasi` | what stands where toolchains expect an operating system |
 //! | `fallback` | the gateway's own choice |
@@ -16,6 +16,7 @@ mod bindings;
 mod birth;
 mod builtin;
 mod component;
+mod deadline;
 mod engine;
 mod error;
 mod facts;

@@ -1,6 +1,7 @@
 //! What the gateway shows to one instance: the data that its imports read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Facts;
 use super::bindings::exports::pointsman::policy::policy as guest;
@@ -22,6 +23,8 @@ pub(super) struct View {
     /// The gateway's clock as of the call that runs.
     pub(super) now: u64,
     pub(super) meter: Meter,
+    /// Processor time of the thread when the call that runs had used up its budget; none before.
+    pub(super) overtime: Option<Duration>,
     pub(super) journal: Journal,
     /// State of the generator behind `wasi:random`, for guests whose toolchain wants it.
     pub(super) dice: u64,

@@ -88,10 +88,10 @@ mod tests {
     fn table(routes: &[(&str, &str)]) -> Table<String> {
         let mut table = Table::default();
         for (host, path) in routes {
-            let pattern = match host.strip_prefix('*') {
-                Some(suffix) => HostPattern::Below(suffix.into()),
-                None if *host == "any" => HostPattern::Any,
-                None => HostPattern::Exact((*host).into()),
+            let pattern = match (*host, host.strip_prefix('*')) {
+                ("any", _) => HostPattern::Any,
+                (_, Some(suffix)) => HostPattern::Below(suffix.into()),
+                (name, None) => HostPattern::Exact(name.into()),
             };
             table.insert(pattern, PathPattern::Prefix((*path).into()), format!("{host}{path}"));
         }

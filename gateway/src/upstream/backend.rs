@@ -39,3 +39,22 @@ pub struct Backend {
     /// Number of its connection pool in every worker; the same over reloads.
     pub slot: usize,
 }
+
+impl Backend {
+    /// A backend of which nothing is known but its address: weight 1, in service, fresh counters.
+    #[must_use]
+    pub fn new(name: &str, address: Address, slot: usize) -> Self {
+        Self {
+            name: name.into(),
+            resolver: Resolver::new(&address),
+            address,
+            weight: 1,
+            backup: false,
+            down: false,
+            zone: None,
+            labels: Vec::new(),
+            stats: Arc::default(),
+            slot,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::harness::{Gateway, Wire, backends, eventually, gateway, pointsman};
+use crate::harness::{End, Gateway, H2, Wire, backends, eventually, gateway, pointsman};
 
 fn refuses(gateway: &Gateway) -> bool {
     std::net::TcpStream::connect(gateway.address()).is_err()
@@ -76,6 +76,21 @@ fn quit_lets_a_stream_end_too() {
 }
 
 #[test]
+fn quit_lets_streams_of_http2_end() {
+    let [a] = backends(["a"]);
+    let mut gateway = gateway().upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/held", &[]);
+    a.holds(1);
+
+    gateway.signal(Signal::QUIT);
+    eventually("nobody new is let in", || refuses(&gateway));
+    a.release();
+    assert_eq!(client.answer_of(1), End::Answered(200));
+    assert_eq!(gateway.ends(), 0);
+}
+
+#[test]
 fn quit_waits_for_a_bounded_time_only() {
     let [a] = backends(["a"]);
     let mut gateway = gateway().top("quit_timeout = \"200ms\"").upstream("api", [&a]).start();
@@ -112,6 +127,17 @@ fn sockets_are_gone_after_the_end() {
     for socket in ["front.sock", "pointsman.sock"] {
         assert!(!gateway.file(socket).exists(), "{socket}");
     }
+}
+
+#[test]
+fn the_pid_file_lives_as_long_as_the_gateway() {
+    let [a] = backends(["a"]);
+    let mut gateway = gateway().top("pid_file = \"pointsman.pid\"").upstream("api", [&a]).start();
+    let written = std::fs::read_to_string(gateway.file("pointsman.pid")).expect("a pid file");
+    assert_eq!(written.trim(), gateway.pid().to_string());
+
+    gateway.signal(Signal::TERM);
+    assert_eq!((gateway.ends(), gateway.file("pointsman.pid").exists()), (0, false));
 }
 
 #[test]

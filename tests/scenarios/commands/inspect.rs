@@ -15,6 +15,13 @@ fn a_policy_is_described() {
 }
 
 #[test]
+fn a_built_in_is_inspected_by_its_name() {
+    let finished = pointsman(&["policy", "inspect", "fair"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.stdout.contains("fair"), "{finished:?}");
+}
+
+#[test]
 fn what_is_no_policy_is_refused() {
     for text in ["(module)", "nonsense", &guest::always(0).replace("#pick", "#pack")] {
         let finished = inspected("mine.wat", text);

@@ -1,7 +1,7 @@
 //! Too slow, on every side. The times are short so that the tests are; each is waited for as an
 //! answer or a close, never slept.
 
-use crate::harness::{backends, gateway, script};
+use crate::harness::{backends, gateway, script, silent};
 
 const FIRST: &str = "{ use = \"round_robin\", start = \"first\" }";
 
@@ -41,6 +41,20 @@ fn a_post_does_not() {
     let answer = gateway.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
 
     assert_eq!((answer.status(), good.hits()), (504, 0));
+}
+
+#[test]
+fn a_backend_that_does_not_take_connections_is_passed_over() {
+    let (gone, [good]) = (silent(), backends(["good"]));
+    let gateway = gateway()
+        .upstream("api", [gone.to_string(), good.to_string()])
+        .policy(FIRST)
+        .with("connect_timeout = \"200ms\"")
+        .start();
+    let answer = gateway.ask("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
+
+    assert_eq!((answer.backend().as_str(), good.only_request().text().as_str()), ("good", "hello"));
+    assert_eq!(gateway.backend("api", &gone, "connect_failed"), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections are used again, on both sides.
 
-use crate::harness::{backends, gateway, script};
+use crate::harness::{backends, eventually, gateway, script};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
@@ -34,6 +34,19 @@ fn no_connection_is_kept_when_none_may_idle() {
 
     gateway.picks(3);
     assert_eq!(a.connections(), 3);
+}
+
+#[test]
+fn no_more_connections_are_kept_than_may_idle() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).with("idle_connections = 2").start();
+    let mut held = [(); 5].map(|()| gateway.begin_get("/held"));
+    a.holds(5);
+    assert_eq!(a.open_connections(), 5);
+
+    a.release();
+    held.iter_mut().for_each(|client| assert_eq!(client.answer().status(), 200));
+    eventually("two are left", || a.open_connections() == 2);
 }
 
 #[test]
