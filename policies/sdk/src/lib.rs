@@ -54,3 +54,8 @@ pub use policy::{Explain, Feedback, Policy, State, Timer};
 pub use random::Random;
 pub use slots::Slots;
 pub use smooth::Smooth;
+
+/// The guide's policy compiles, or `cargo test` says where it does not.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/policies.md")]
+struct Guide;
