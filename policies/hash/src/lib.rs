@@ -3,7 +3,7 @@
 //!
 //! The same key goes to the same backend, so what it has cached is found again. Plain, every
 //! backend has as many slots as its weight: cheap and even, but nearly every key moves when the
-//! list of backends changes. `consistent = true` puts the backends on a ring ([`ring`]): then
+//! list of backends changes. `consistent = true` puts the backends on a ring (`ring.rs`): then
 //! only the keys of the one that came or went move. In both a backend that is down keeps its
 //! place, and only its own keys go elsewhere until it is back.
 

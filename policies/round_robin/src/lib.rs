@@ -3,7 +3,7 @@
 //!
 //! Each candidate in turn, as often as its weight says, and as evenly spread as can be: weights
 //! 5, 1, 1 give a a b a c a a. The order repeats itself, so an instance learns it by heart while
-//! it is born ([`cycle`]): a pick costs the same with 2 candidates and with 1,000.
+//! it is born (`cycle.rs`): a pick costs the same with 2 candidates and with 1,000.
 
 mod cycle;
 
