@@ -106,10 +106,6 @@ impl Builder<'_> {
             let name: Arc<str> = (&*configured.name).into();
             let (stats, roster) = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
             let upstream = self.upstream(configured, name, Arc::clone(&stats));
-            if upstream.backends.iter().all(|backend| backend.down) {
-                // Reported as an error of its own; a policy is never asked to choose from nothing.
-                continue;
-            }
             match self.making(configured, &upstream, stats, roster) {
                 Ok(making) => makings.push(making),
                 Err((place, message, help)) => problems.add(place, message, help),
@@ -159,6 +155,11 @@ impl Builder<'_> {
             .load(self.engine, &configured.policy.name)
             .map_err(|(message, help)| (place, message, help))?;
         let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
+        if candidates.backends.is_empty() {
+            // No policy is ever asked to choose from nothing, so this one cannot be tried.
+            let message = format!("upstream `{}` has no backend in service", upstream.name);
+            return Err((configured.place, message, String::new()));
+        }
         let options = serde_json::Value::Object(configured.policy.options.clone()).to_string();
         let limits = limits(&config.sandbox);
         let birth =

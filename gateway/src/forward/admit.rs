@@ -78,7 +78,7 @@ fn authority(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<String,
         }
         (Some(target), _) => Ok(target.as_str().to_owned()),
         (None, Some(host)) => Ok(host.to_owned()),
-        (None, None) if version == Version::HTTP_11 => Err(Refusal::malformed("no Host field")),
+        (None, None) if version >= Version::HTTP_11 => Err(Refusal::malformed("no host is asked for")),
         (None, None) => Ok(String::new()),
     }
 }

@@ -65,17 +65,20 @@ impl Attempt {
         &self.in_force.generation.upstreams[self.upstream].settings
     }
 
-    /// The answer has ended whole.
-    pub(super) fn complete(&mut self) -> Outcome {
-        self.end(if self.status >= 500 { Verdict::ServerError } else { Verdict::Success })
+    /// The answer has ended whole, at time `now`.
+    pub(super) fn complete(&mut self, now: u64) -> Outcome {
+        self.end_at(now, if self.status >= 500 { Verdict::ServerError } else { Verdict::Success })
     }
 
-    /// Records how it ended; what comes later is ignored.
+    /// Records how it ended, now; what comes later is ignored.
     pub(super) fn end(&mut self, verdict: Verdict) -> Outcome {
-        if let Some(outcome) = self.ended {
-            return outcome;
+        match self.ended {
+            Some(outcome) => outcome,
+            None => self.end_at(clock::now(), verdict),
         }
-        let now = clock::now();
+    }
+
+    fn end_at(&mut self, now: u64, verdict: Verdict) -> Outcome {
         let total = clock::span(self.began(), now);
         let outcome = Outcome {
             verdict,
@@ -256,7 +259,7 @@ impl Exchange<'_> {
         if self.waiting != Some(waiting) || self.moved != self.body.received() {
             self.waiting = Some(waiting);
             self.moved = self.body.received();
-            self.alarm.set_from_now(match waiting {
+            self.alarm.set(match waiting {
                 Waiting::Client => self.timeouts.client,
                 Waiting::Backend => self.timeouts.send,
                 Waiting::Answer => self.timeouts.read,

@@ -44,7 +44,7 @@ impl Body {
 
     pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
         let Answered { connection, attempt, alarm, .. } = answered;
-        alarm.set_from_now(attempt.settings().read_timeout);
+        alarm.set(attempt.settings().read_timeout);
         let relay = Relay { connection: Some(connection), attempt, request, alarm, worker, cut: false };
         Self { source: Source::Relay(Box::new(relay)), story: None }
     }
@@ -132,7 +132,7 @@ impl Relay {
                 if connection.is_ended() {
                     self.finish();
                 } else {
-                    self.alarm.set_from_now(self.attempt.settings().read_timeout);
+                    self.alarm.set(self.attempt.settings().read_timeout);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -144,7 +144,7 @@ impl Relay {
     }
 
     fn finish(&mut self) {
-        let now = self.attempt.complete().now;
+        let now = self.attempt.complete(clock::now()).now;
         if let Some(connection) = self.connection.take()
             && self.request.is_ended()
         {

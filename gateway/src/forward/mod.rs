@@ -48,10 +48,15 @@ impl Handler for Forward {
 /// What was begun is recorded by guards, whichever way this ends.
 async fn handle(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
     let mut story = Story::begin(worker, peer, &request);
-    match serve(&mut story, request).await {
-        Ok(response) => story.respond(response),
+    let mut response = match serve(&mut story, request).await {
+        Ok(response) => response,
         Err(refusal) => story.refuse(refusal),
+    };
+    story.finish(&mut response);
+    if story.is_told() {
+        response.body_mut().keep(Box::new(story));
     }
+    response
 }
 
 async fn serve(story: &mut Story, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {

@@ -14,7 +14,7 @@ use super::answer::Refusal;
 use super::attempt::{Answered, Attempt};
 use super::body::{Body, keep};
 use super::request_body::RequestBody;
-use super::retry::{Failure, Next};
+use super::retry::{Failure, FailureKind, Next};
 use super::target;
 use super::{InForce, Route, Upstream, Worker};
 use crate::listen::Peer;
@@ -229,7 +229,8 @@ impl Story {
             None => Body::relay(answered, body, Rc::clone(&self.worker)),
             Some(bytes) => {
                 let Answered { mut attempt, connection, .. } = answered;
-                let outcome = attempt.complete();
+                // What came with the head took no time of its own.
+                let outcome = attempt.complete(attempt.began() + u64::from(attempt.first_byte));
                 self.end_attempt(outcome.total);
                 keep(&self.worker, &attempt, connection, outcome.now);
                 Body::whole(bytes)
@@ -239,13 +240,12 @@ impl Story {
     }
 
     /// Answers in the gateway's own name.
-    pub(super) fn refuse(self, refusal: Refusal) -> Response<Body> {
-        let http1 = self.version != Version::HTTP_2;
-        self.respond(refusal.into_response(http1))
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response<Body> {
+        refusal.into_response(self.version != Version::HTTP_2)
     }
 
-    /// Gives the answer its last touch and sees to it that the story is told at its end.
-    pub(super) fn respond(mut self, mut response: Response<Body>) -> Response<Body> {
+    /// Gives the answer its last touch.
+    pub(super) fn finish(&mut self, response: &mut Response<Body>) {
         self.status = response.status().as_u16();
         self.worker.traffic.count_answer(self.status);
         if let Some(route) = self.route.clone()
@@ -253,13 +253,14 @@ impl Story {
         {
             self.set_answer_headers(&route, response.headers_mut());
         }
-        if self.worker.logs() {
-            if self.in_force.generation.keep_answer_headers {
-                self.answer_headers = response.headers().clone();
-            }
-            response.body_mut().keep(Box::new(self));
+        if self.is_told() && self.in_force.generation.keep_answer_headers {
+            self.answer_headers = response.headers().clone();
         }
-        response
+    }
+
+    /// Is the story told when the answer has ended?
+    pub(super) fn is_told(&self) -> bool {
+        self.worker.logs()
     }
 
     fn set_answer_headers(&mut self, route: &Route, headers: &mut HeaderMap) {
@@ -316,20 +317,18 @@ impl Story {
     }
 
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
-        if let super::retry::FailureKind::Backend(verdict, reason) = &failure.kind {
-            tracing::warn!(
-                "upstream {}: {} {}: {reason}",
-                self.upstream().name,
-                attempt.backend.name,
-                verdict.name()
-            );
-        }
+        let FailureKind::Backend(verdict, reason) = &failure.kind else { return };
+        let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
+        let (upstream, backend) = (&self.upstream().name, &attempt.backend.name);
+        let more =
+            if unsaid == 0 { String::new() } else { format!(" ({unsaid} more like this went unsaid)") };
+        tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());
     }
 }
 
 impl Drop for Story {
     fn drop(&mut self) {
-        if !self.worker.logs() {
+        if !self.is_told() {
             return;
         }
         if self.status == 0 {

@@ -47,7 +47,13 @@ pub struct Worker {
     in_force: RefCell<Rc<InForce>>,
     lines: RefCell<Option<Lines>>,
     random: Cell<u64>,
+    complained: Cell<u64>,
+    unsaid: Cell<u64>,
 }
+
+/// A worker tells of failed attempts at most this often, microseconds: when a backend is gone
+/// every request would.
+const BETWEEN_COMPLAINTS: u64 = 1_000_000;
 
 impl Worker {
     /// A worker that serves `in_force`. `seed` makes its random bits its own.
@@ -61,6 +67,8 @@ impl Worker {
             in_force: RefCell::new(in_force),
             lines: RefCell::new(lines),
             random: Cell::new(seed),
+            complained: Cell::new(0),
+            unsaid: Cell::new(0),
         })
     }
 
@@ -92,6 +100,18 @@ impl Worker {
         if let Some(lines) = self.lines.borrow_mut().as_mut() {
             act(lines);
         }
+    }
+
+    /// May a failed attempt be told now? If so, how many were not since the last time.
+    #[must_use]
+    pub fn may_complain(&self, now: u64) -> Option<u64> {
+        let first = self.complained.get() == 0;
+        if !first && now.saturating_sub(self.complained.get()) < BETWEEN_COMPLAINTS {
+            self.unsaid.set(self.unsaid.get() + 1);
+            return None;
+        }
+        self.complained.set(now);
+        Some(self.unsaid.replace(0))
     }
 
     /// 64 random bits (splitmix64): for policies and identifiers, not for secrets.

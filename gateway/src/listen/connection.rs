@@ -62,7 +62,7 @@ pub(super) async fn serve_connection<S, H>(
     H: Handler,
 {
     let presence = registry.enter();
-    peer.alarm.set_from_now(settings.header_timeout);
+    peer.alarm.set(settings.header_timeout);
     let Some((first, http2)) = sniff(&mut socket, &peer, &registry).await else {
         return;
     };

@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
         match (poll.is_pending(), self.peer.waiting()) {
             (true, Waiting::Nothing) => {
                 self.peer.wait_for(Waiting::Reader);
-                self.peer.alarm.set_from_now(self.send_timeout);
+                self.peer.alarm.set(self.send_timeout);
             }
             (false, Waiting::Reader) => {
                 self.peer.wait_for(Waiting::Nothing);

@@ -129,7 +129,7 @@ impl Peer {
     pub(super) fn note_bytes(&self, header_timeout: std::time::Duration) {
         if self.waiting.get() == Waiting::Request && !self.http2.get() {
             self.waiting.set(Waiting::Head);
-            self.alarm.set_from_now(header_timeout);
+            self.alarm.set(header_timeout);
         }
     }
 
@@ -145,7 +145,7 @@ impl Peer {
         self.serving.set(self.serving.get() - 1);
         if self.serving.get() == 0 {
             self.waiting.set(Waiting::Request);
-            self.alarm.set_from_now(self.idle_timeout);
+            self.alarm.set(self.idle_timeout);
         }
     }
 }

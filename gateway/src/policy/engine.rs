@@ -12,8 +12,9 @@ use super::component::Compiled;
 use super::imports;
 use super::view::View;
 
-/// Length of one epoch: the grain of every deadline.
-const TICK: Duration = Duration::from_millis(1);
+/// Length of one epoch: the grain of every deadline. Each tick wakes a thread, which on a busy
+/// machine displaces a worker: at 1 ms that showed.
+const TICK: Duration = Duration::from_millis(5);
 /// Stack of a guest, bytes. Interpreters need more than compiled policies.
 const STACK: usize = 512 << 10;
 /// Frames kept of a trap. The innermost function is what gets logged.

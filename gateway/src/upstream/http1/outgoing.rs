@@ -45,8 +45,12 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            let slices = [IoSlice::new(&self.framing), IoSlice::new(&self.body), IoSlice::new(self.tail)];
-            let written = ready!(stream.poll_write(cx, &slices))?;
+            let written = if self.body.is_empty() && self.tail.is_empty() {
+                ready!(stream.poll_write(cx, &self.framing))?
+            } else {
+                let slices = [&self.framing, &self.body[..], self.tail].map(IoSlice::new);
+                ready!(stream.poll_write_vectored(cx, &slices))?
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
