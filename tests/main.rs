@@ -21,7 +21,6 @@ mod scenarios {
         mod pipelining; // requests sent before the answers
         mod streaming; // nothing is held back, nothing piles up
         mod trailers; // fields after the body, in both directions
-        mod upgrade; // tunnels, after 101 only
     }
     /// Messages that are not HTTP, or two messages at once.
     mod framing {

@@ -62,7 +62,10 @@ impl Gateway for Shared {
         let reloaded = self.control().reload();
         match &reloaded {
             Ok(done) => tracing::info!("reload: {done}"),
-            Err(refused) => tracing::error!("reload refused, the old generation stays in force:\n{refused}"),
+            Err(refused) => {
+                tracing::error!("reload refused, the old generation stays in force:");
+                refused.lines().for_each(|line| tracing::error!("{line}"));
+            }
         }
         reloaded
     }

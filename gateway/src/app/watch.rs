@@ -67,6 +67,9 @@ fn settle(stirs: &Receiver<()>) {
 fn take_up(gateway: &Shared) {
     match gateway.control().reload_policies() {
         Ok(done) => tracing::info!("policy files changed: {done}"),
-        Err(refused) => tracing::error!("policy files changed, but nothing is taken up:\n{refused}"),
+        Err(refused) => {
+            tracing::error!("policy files changed, but nothing is taken up:");
+            refused.lines().for_each(|line| tracing::error!("{line}"));
+        }
     }
 }

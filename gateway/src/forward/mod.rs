@@ -66,7 +66,7 @@ async fn serve(story: &mut Story, request: Request<Incoming>) -> Result<Response
         let chosen = story.pick()?;
         match story.attempt(&chosen, &mut body).await {
             Ok(answered) => return Ok(story.relay(answered, body)),
-            Err(failure) => story.consider_retry(failure, &body)?,
+            Err(failure) => story.consider_retry(failure, chosen, &body)?,
         }
     }
 }

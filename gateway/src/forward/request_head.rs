@@ -118,16 +118,15 @@ fn forwarded(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
 /// The fields that the configuration sets. One that renders to nothing is left out; what could
 /// break the head (a line end out of a variable) leaves the field out too.
 fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
-    let mut value = Vec::new();
-    for rule in rules {
-        value.clear();
-        if let Some(template) = &rule.value {
-            template.render(story, &mut value);
-        }
-        let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
-        if !value.is_empty() && legal && !ends_here_always(rule.name.as_str()) {
-            field(out, rule.name.as_str(), &value);
-        }
+    let templates = rules.iter().filter_map(|rule| Some((&rule.name, rule.value.as_ref()?)));
+    for (name, template) in templates.filter(|(name, _)| !ends_here_always(name.as_str())) {
+        story.worker.with_scratch(|value| {
+            template.render(story, value);
+            let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
+            if !value.is_empty() && legal {
+                field(out, name.as_str(), value);
+            }
+        });
     }
 }
 

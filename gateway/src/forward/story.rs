@@ -67,7 +67,6 @@ pub(super) struct Story {
     pub(super) answer_headers: HeaderMap,
     declares_length: bool,
     again: Option<Chosen>,
-    chosen: Option<Chosen>,
     failure: Option<Failure>,
 }
 
@@ -92,7 +91,6 @@ impl Story {
             answer_headers: HeaderMap::new(),
             declares_length: request.headers().contains_key(header::CONTENT_LENGTH),
             again: None,
-            chosen: None,
             failure: None,
         }
     }
@@ -136,7 +134,7 @@ impl Story {
     /// Chooses a backend: the policy's pick, and after all candidates have failed the backups.
     pub(super) fn pick(&mut self) -> Result<Chosen, Refusal> {
         if let Some(again) = self.again.take() {
-            return Ok(self.choose(again));
+            return Ok(again);
         }
         let in_force = Rc::clone(&self.in_force);
         let mut picker = in_force.pickers[self.upstream].borrow_mut();
@@ -151,25 +149,16 @@ impl Story {
             match decision {
                 Decision::Candidate(index) => {
                     let backend = Arc::clone(&picker.candidates().backends[index as usize]);
-                    return Ok(self.choose(Chosen {
-                        backend,
-                        candidate: Some((index, picker.age())),
-                        fresh: false,
-                    }));
+                    return Ok(Chosen { backend, candidate: Some((index, picker.age())), fresh: false });
                 }
                 Decision::Reject(status) => return Err(rejected(status)),
                 Decision::Exhausted => {}
             }
             if let Some(backend) = self.untried_backup() {
-                return Ok(self.choose(Chosen { backend, candidate: None, fresh: false }));
+                return Ok(Chosen { backend, candidate: None, fresh: false });
             }
         }
         Err(self.failure.take().map_or_else(no_backend, Failure::refusal))
-    }
-
-    fn choose(&mut self, chosen: Chosen) -> Chosen {
-        self.chosen = Some(chosen.clone());
-        chosen
     }
 
     fn ask(&mut self, picker: &Picker) -> Ask {
@@ -203,14 +192,19 @@ impl Story {
     }
 
     /// Goes on to the next attempt, or says what the client is told.
-    pub(super) fn consider_retry(&mut self, failure: Failure, body: &RequestBody) -> Result<(), Refusal> {
+    pub(super) fn consider_retry(
+        &mut self,
+        failure: Failure,
+        chosen: Chosen,
+        body: &RequestBody,
+    ) -> Result<(), Refusal> {
         self.received = body.received();
         match failure.next(&self.facts.method, body.is_whole()) {
             Next::GiveUp => return Err(failure.refusal()),
             Next::Elsewhere => {}
             Next::Again => {
                 self.tried.pop();
-                self.again = self.chosen.take().map(|chosen| Chosen { fresh: true, ..chosen });
+                self.again = Some(Chosen { fresh: true, ..chosen });
             }
         }
         self.failure = Some(failure);

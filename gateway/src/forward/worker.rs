@@ -46,6 +46,7 @@ pub struct Worker {
     pub traffic: Arc<Traffic>,
     in_force: RefCell<Rc<InForce>>,
     lines: RefCell<Option<Lines>>,
+    scratch: RefCell<Vec<u8>>,
     random: Cell<u64>,
     complained: Cell<u64>,
     unsaid: Cell<u64>,
@@ -66,6 +67,7 @@ impl Worker {
             traffic,
             in_force: RefCell::new(in_force),
             lines: RefCell::new(lines),
+            scratch: RefCell::default(),
             random: Cell::new(seed),
             complained: Cell::new(0),
             unsaid: Cell::new(0),
@@ -100,6 +102,15 @@ impl Worker {
         if let Some(lines) = self.lines.borrow_mut().as_mut() {
             act(lines);
         }
+    }
+
+    /// Lends an empty buffer that keeps its room between requests.
+    pub fn with_scratch<T>(&self, act: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let mut scratch = self.scratch.take();
+        scratch.clear();
+        let done = act(&mut scratch);
+        self.scratch.replace(scratch);
+        done
     }
 
     /// May a failed attempt be told now? If so, how many were not since the last time.

@@ -67,7 +67,8 @@ pub(super) async fn serve_connection<S, H>(
         return;
     };
     peer.note_bytes(settings.header_timeout);
-    let io = ClientIo::new(socket, first, Rc::clone(&peer), settings.header_timeout, settings.send_timeout);
+    let scratch = Rc::clone(&registry.scratch);
+    let io = ClientIo::new(socket, first, Rc::clone(&peer), scratch, &settings);
     if http2 {
         peer.set_http2();
         serve_http2(io, peer, &settings, &registry, handler).await;

@@ -1,6 +1,6 @@
 //! All connections of a worker.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ pub struct Registry {
     accepted: Cell<u64>,
     draining: Cell<bool>,
     empty: Notify,
+    /// Where small writes are joined; see `io`.
+    pub(super) scratch: Rc<RefCell<Vec<u8>>>,
 }
 
 impl Registry {

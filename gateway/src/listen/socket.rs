@@ -79,17 +79,12 @@ impl Bound {
 }
 
 fn bind_tcp(mut address: SocketAddr, backlog: i32, workers: usize) -> io::Result<Vec<Bound>> {
+    // Sharing a port is for our own workers. Another gateway of the same user would be let in
+    // too, and each would get half of the connections; so the port is first asked for alone.
+    drop(tcp_socket(address, false)?);
     let mut bound = Vec::with_capacity(workers);
     for _ in 0..workers {
-        let socket = Socket2::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
-        if address.is_ipv6() {
-            // `[::]:80` beside `0.0.0.0:80`, as nginx has it.
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
+        let socket = tcp_socket(address, true)?;
         socket.listen(backlog)?;
         let listener: std::net::TcpListener = socket.into();
         // Port 0: the first socket's port is everybody's.
@@ -97,6 +92,19 @@ fn bind_tcp(mut address: SocketAddr, backlog: i32, workers: usize) -> io::Result
         bound.push(Bound::Tcp(listener));
     }
     Ok(bound)
+}
+
+fn tcp_socket(address: SocketAddr, shared: bool) -> io::Result<Socket2> {
+    let socket = Socket2::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        // `[::]:80` beside `0.0.0.0:80`, as nginx has it.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn bind_unix(path: &PathBuf) -> io::Result<StdUnixListener> {
@@ -141,6 +149,13 @@ mod tests {
         let bound = Bound::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 8, 3).unwrap();
         let ports: Vec<_> = bound.iter().map(|one| one.address().unwrap().port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    }
+
+    #[test]
+    fn a_port_is_not_shared_with_another_gateway() {
+        let first = Bound::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 8, 2).unwrap();
+        let taken = Address::Tcp(first[0].address().unwrap());
+        assert_eq!(Bound::bind(&taken, 8, 2).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
