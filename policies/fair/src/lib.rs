@@ -12,9 +12,14 @@ use pointsman_policy::{Backend, Choice, NoOptions, Policy, Request, export, requ
 /// How much slower a backend counts that always fails, less one.
 const FAILURE_COST: f64 = 20.0;
 
-/// The wait for one more request, in microseconds at a backend of weight 1.
-fn wait(latency: u32, in_flight: u32, weight: f64) -> f64 {
-    f64::from(latency) * (f64::from(in_flight) + 1.0) / weight
+/// Waits that differ by less than this factor are equal: response times are no more exact than
+/// that, and without it a quiet upstream would send everything to whoever was luckiest.
+const ALIKE: f64 = 1.125;
+
+/// The wait for one more request, in microseconds at a backend of weight 1. `share` is what one
+/// unit of weight has of the backend: 1 / weight.
+fn wait(latency: u32, in_flight: u32, share: f64) -> f64 {
+    f64::from(latency) * (f64::from(in_flight) + 1.0) * share
 }
 
 /// By what a share of failures, in parts per million, multiplies the wait: 1 or more.
@@ -22,44 +27,46 @@ fn penalty(failures: u32) -> f64 {
     1.0 + FAILURE_COST * 1e-6 * f64::from(failures)
 }
 
-/// Waits that differ by less than this factor are equal: response times are no more exact than
-/// that, and without it a quiet upstream would send everything to whoever was luckiest.
-const ALIKE: f64 = 1.125;
-
-/// The first of those that wait about as little as the least.
-fn least(waits: impl Iterator<Item = (usize, f64)> + Clone) -> Option<usize> {
-    let least = waits.clone().map(|(_, wait)| wait).reduce(f64::min)?;
-    waits.into_iter().find(|(_, wait)| *wait <= least * ALIKE).map(|(index, _)| index)
+/// The first of those that wait about as little as the least, from `begin` on and round. None if
+/// all wait for ever.
+fn least(waits: &[f64], begin: usize) -> Option<usize> {
+    let least = waits.iter().fold(f64::INFINITY, |least, wait| if *wait < least { *wait } else { least });
+    let alike = |index: &usize| waits.get(*index).is_some_and(|wait| *wait <= least * ALIKE);
+    if least.is_finite() { (begin..waits.len()).chain(0..begin).find(alike) } else { None }
 }
 
 struct Fair {
-    weights: Vec<f64>,
+    /// 1 / weight.
+    shares: Vec<f64>,
     /// Where the scan begins: behind the last choice, so that equals take turns.
     begin: usize,
+    /// The waits of a pick; kept to save its memory.
+    waits: Vec<f64>,
 }
 
 impl Fair {
     /// The candidate at which the wait is least, or about as little, among those not tried.
     ///
     /// Failures are asked for one at a time: a penalty can only lengthen a wait, so if the best
-    /// without penalties has none itself, it is also among the best with them. Only otherwise is the
-    /// whole column needed.
-    fn choose(&self, tried: &[u32]) -> Option<usize> {
-        let (latency, in_flight) = (stats::latency(), stats::in_flight());
-        let wait = |index: usize| {
-            let measured = (*latency.get(index)?, *in_flight.get(index)?);
-            Some((index, wait(measured.0, measured.1, *self.weights.get(index)?)))
-        };
-        let untried = |index: &usize| tried.is_empty() || !tried.contains(&(*index as u32));
-        let around = || (self.begin..self.weights.len()).chain(0..self.begin).filter(untried);
-        let best = least(around().filter_map(wait))?;
+    /// without penalties has none itself, it is also among the best with them. Only otherwise is
+    /// the whole column needed.
+    fn choose(&mut self, tried: &[u32]) -> Option<usize> {
+        let measured = stats::latency().into_iter().zip(stats::in_flight()).zip(&self.shares);
+        self.waits.clear();
+        self.waits.extend(measured.map(|((latency, in_flight), share)| wait(latency, in_flight, *share)));
+        for index in tried {
+            if let Some(wait) = self.waits.get_mut(*index as usize) {
+                *wait = f64::INFINITY;
+            }
+        }
+        let best = least(&self.waits, self.begin)?;
         if stats::failures_of(best as u32) == 0 {
             return Some(best);
         }
-        let failures = stats::failures();
-        let failures_of = |index: usize| failures.get(index).copied().unwrap_or(0);
-        let with_penalty = |(index, wait): (usize, f64)| (index, wait * penalty(failures_of(index)));
-        least(around().filter_map(wait).map(with_penalty))
+        for (wait, failures) in self.waits.iter_mut().zip(stats::failures()) {
+            *wait *= penalty(failures);
+        }
+        least(&self.waits, self.begin)
     }
 }
 
@@ -68,8 +75,8 @@ impl Policy for Fair {
 
     fn new(_: NoOptions, backends: Vec<Backend>, seed: u64) -> Result<Self, String> {
         let begin = seed % backends.len().max(1) as u64;
-        let weights = backends.iter().map(|backend| f64::from(backend.weight)).collect();
-        Ok(Self { weights, begin: begin as usize })
+        let shares = backends.iter().map(|backend| 1.0 / f64::from(backend.weight)).collect();
+        Ok(Self { shares, begin: begin as usize, waits: Vec::new() })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -162,7 +169,7 @@ mod tests {
             measured(&latency, &in_flight, &failures);
 
             let score =
-                |i: usize| wait(latency[i], in_flight[i], f64::from(weights[i])) * penalty(failures[i]);
+                |i: usize| wait(latency[i], in_flight[i], 1.0 / f64::from(weights[i])) * penalty(failures[i]);
             let least = (0..6).map(score).reduce(f64::min).expect("six of them");
             let chosen = Fair { begin, ..born(&weights) }.choose(&[]).expect("nobody was tried");
             assert!(score(chosen) <= least * ALIKE, "{chosen} with {} instead of {least}", score(chosen));

@@ -13,26 +13,33 @@ struct LeastConn {
     weights: Vec<u32>,
     /// Whose turn it is among equals.
     turns: Smooth,
-}
-
-/// Whether `a` has less in flight for its weight than `b`: a fraction against a fraction, by
-/// cross multiplication. Both factors are below 2^31, so nothing overflows.
-fn is_less(a: (u32, u32), b: (u32, u32)) -> bool {
-    u64::from(a.0) * u64::from(b.1) < u64::from(b.0) * u64::from(a.1)
+    /// The equals of a pick; kept to save its memory.
+    equals: Vec<u32>,
 }
 
 impl LeastConn {
     /// The choice among those not tried, given what is in flight. None if all were tried.
-    fn least(&mut self, in_flight: &[u32], tried: &[u32]) -> Option<usize> {
-        let loads = || in_flight.iter().copied().zip(self.weights.iter().copied());
-        let fit = |index: usize| !tried.contains(&(index as u32));
-        let untried = loads().enumerate().filter(|(index, _)| fit(*index));
-        let least = untried.map(|(_, load)| load).reduce(|a, b| if is_less(b, a) { b } else { a })?;
-        let equal = |index: usize| {
-            let load = in_flight.get(index).copied().zip(self.weights.get(index).copied());
-            load.is_some_and(|load| fit(index) && !is_less(least, load))
-        };
-        self.turns.step(equal)
+    fn least(&mut self, in_flight: &[u32], tried: &[u32]) -> Option<u32> {
+        let Self { weights, turns, equals } = self;
+        equals.clear();
+        // Worse than anybody: no weight, but load.
+        let mut least = (1, 0);
+        for (index, (load, weight)) in (0u32..).zip(in_flight.iter().zip(&*weights)) {
+            if !tried.is_empty() && tried.contains(&index) {
+                continue;
+            }
+            // Load for weight, a fraction against a fraction. All are below 2^31.
+            let (load, weight) = (u64::from(*load), u64::from(*weight));
+            let (this, best) = (load * least.1, least.0 * weight);
+            if this < best {
+                equals.clear();
+                least = (load, weight);
+            }
+            if this <= best {
+                equals.push(index);
+            }
+        }
+        turns.step_among(equals)
     }
 }
 
@@ -41,12 +48,12 @@ impl Policy for LeastConn {
 
     fn new(_: NoOptions, backends: Vec<Backend>, _seed: u64) -> Result<Self, String> {
         let weights: Vec<u32> = backends.iter().map(|backend| backend.weight).collect();
-        Ok(Self { turns: Smooth::new(weights.iter().copied()), weights })
+        Ok(Self { turns: Smooth::new(weights.iter().copied()), weights, equals: Vec::new() })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
         let least = self.least(&stats::in_flight(), &request::tried(request));
-        least.map_or(Choice::Abstain, |index| Choice::Backend(index as u32))
+        least.map_or(Choice::Abstain, Choice::Backend)
     }
 }
 

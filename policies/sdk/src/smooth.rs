@@ -45,6 +45,25 @@ impl Smooth {
         Some(index)
     }
 
+    /// One step over these only, which are in ascending order and exist.
+    pub fn step_among(&mut self, fit: &[u32]) -> Option<u32> {
+        let mut total = 0;
+        let mut best: Option<(u32, i64)> = None;
+        for index in fit {
+            let place = *index as usize;
+            let weight = i64::from(self.weights[place]);
+            let credit = self.credits[place] + weight;
+            self.credits[place] = credit;
+            total += weight;
+            if best.is_none_or(|(_, most)| credit > most) {
+                best = Some((*index, credit));
+            }
+        }
+        let (index, _) = best?;
+        self.credits[index as usize] -= total;
+        Some(index)
+    }
+
     /// As if these had been chosen by as many steps over all, in whatever order.
     pub fn advance(&mut self, chosen: &[u32]) {
         let steps = chosen.len() as i64;
@@ -92,6 +111,16 @@ mod tests {
             (0..7).filter_map(|_| walked.step(|_| true)).map(|index| index as u32).collect();
         advanced.advance(&chosen);
         assert_eq!(advanced, walked);
+    }
+
+    #[test]
+    fn a_step_among_some_is_a_step_over_those_fit() {
+        let (mut some, mut fit) = (Smooth::new([4, 3, 2, 1]), Smooth::new([4, 3, 2, 1]));
+        for among in [&[0, 1, 2, 3][..], &[1, 3], &[2], &[0, 2, 3], &[0, 1, 2, 3], &[]] {
+            let expected = fit.step(|index| among.contains(&(index as u32)));
+            assert_eq!(some.step_among(among).map(|index| index as usize), expected);
+            assert_eq!(some, fit);
+        }
     }
 
     #[test]
