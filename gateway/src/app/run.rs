@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -122,6 +123,7 @@ impl Running {
             tracing::warn!("{}", loaded.warnings);
         }
         let seen = Shelf::new(&loaded.config.policies).fingerprint();
+        raise_descriptor_limit();
         let engine = Engine::new().map_err(Failure::System)?;
         let (socket, admin, pid_file) =
             (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
@@ -184,6 +186,15 @@ impl Handle {
         let control = self.0.control();
         let making = control.makings().iter().find(|making| &*making.upstream == upstream)?;
         Some(making.roster.snapshot().totals)
+    }
+}
+
+/// Allows as many open descriptors as the system lets us: two for each request in flight, one for
+/// each idle connection. The soft limit is often 1,024.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!("cannot raise the limit of open descriptors: {error}");
     }
 }
 

@@ -1,14 +1,13 @@
 //! Is this a request that can be passed on without being misunderstood?
 
-use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, Version};
 
 use super::answer::Refusal;
 use super::target;
-use crate::policy::Facts;
+use crate::policy::{Facts, Host};
 
 /// Checks the head of a request and brings it into the gateway's own form: one host, lower case
 /// and without port; the target without scheme and host; one `Cookie` field.
@@ -27,17 +26,11 @@ pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> R
         return Err(Refusal::malformed("the target's scheme is neither http nor https"));
     }
     check_framing(&headers, version)?;
-    let authority = authority(&uri, &headers, version)?;
-    let host = host_of(&authority)?.to_ascii_lowercase();
-    // `a.example.` is the same name, fully qualified.
-    let host = Bytes::copy_from_slice(host.strip_suffix('.').unwrap_or(&host).as_bytes());
-    if !authority.is_empty() {
-        let value = HeaderValue::from_str(&authority)
-            .map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
-        headers.insert(header::HOST, value);
-    }
+    let host = take_host(&uri, &mut headers, version)?;
     count_down_max_forwards(&method, &mut headers)?;
-    join_cookies(&mut headers);
+    if version == Version::HTTP_2 {
+        join_cookies(&mut headers);
+    }
     let target = target::normalize(without_authority(uri));
     let target = target.ok_or_else(|| Refusal::malformed("the target leads above the root"))?;
     let body_length = body_length.or((!has_body).then_some(0));
@@ -60,47 +53,53 @@ fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The host and port asked for: of the target if it has them (RFC 9112 section 3.2.2), else of
-/// `Host`, of which HTTP/1.1 has exactly one.
-fn authority(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<String, Refusal> {
+/// The host asked for, lower case and without its port: that of the target if it has one
+/// (RFC 9112 section 3.2.2), which then becomes the `Host` field too; else that of `Host`, of
+/// which HTTP/1.1 has exactly one.
+fn take_host(uri: &Uri, headers: &mut HeaderMap, version: Version) -> Result<Host, Refusal> {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next();
+    let field = hosts.next();
     if hosts.next().is_some() {
         return Err(Refusal::malformed("more than one Host field"));
     }
-    let host = host.map(|value| std::str::from_utf8(value.as_bytes())).transpose();
-    let host = host.map_err(|_| Refusal::malformed("the Host field has bytes that no host has"))?;
-    match (uri.authority(), host) {
-        (Some(target), Some(host))
-            if version == Version::HTTP_2 && !host.eq_ignore_ascii_case(target.as_str()) =>
-        {
-            Err(Refusal::malformed("the Host field disagrees with :authority"))
-        }
-        (Some(target), _) => Ok(target.as_str().to_owned()),
-        (None, Some(host)) => Ok(host.to_owned()),
-        (None, None) if version >= Version::HTTP_11 => Err(Refusal::malformed("no host is asked for")),
-        (None, None) => Ok(String::new()),
+    let Some(target) = uri.authority() else {
+        return match field {
+            Some(field) => bare_host(field.as_bytes()),
+            None if version >= Version::HTTP_11 => Err(Refusal::malformed("no host is asked for")),
+            None => Ok(Host::new()),
+        };
+    };
+    let agrees = |field: &HeaderValue| field.as_bytes().eq_ignore_ascii_case(target.as_str().as_bytes());
+    if version == Version::HTTP_2 && !field.is_none_or(agrees) {
+        return Err(Refusal::malformed("the Host field disagrees with :authority"));
     }
+    let value = HeaderValue::from_str(target.as_str());
+    let value = value.map_err(|_| Refusal::malformed("the host asked for is not a host"))?;
+    let host = bare_host(value.as_bytes());
+    headers.insert(header::HOST, value);
+    host
 }
 
-/// The host without its port, which must be what a host may be: no user, no list, no path.
-fn host_of(authority: &str) -> Result<&str, Refusal> {
-    if authority.is_empty() {
-        return Ok("");
+/// The host without its port and the dot of a fully qualified name, in lower case. It must be
+/// what a host may be: a name or an address; no user, no list, no path.
+fn bare_host(authority: &[u8]) -> Result<Host, Refusal> {
+    let literal = authority.first() == Some(&b'[');
+    let bracket = if literal { memchr::memchr(b']', authority).map(|at| at + 1) } else { None };
+    let end = bracket.or_else(|| memchr::memchr(b':', authority)).unwrap_or(authority.len());
+    let (host, port) = authority.split_at(end);
+    let port_is_number = match port.split_first() {
+        None => true,
+        Some((b':', digits)) => digits.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    };
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~');
+    let of_literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'[' | b']' | b':' | b'.' | b'%');
+    let legal = if literal { host.iter().all(of_literal) } else { host.iter().all(of_name) };
+    if host.is_empty() || !legal || !port_is_number {
+        return Err(Refusal::malformed("the host asked for is not a host"));
     }
-    let wrong = || Refusal::malformed("the host asked for is not a host");
-    if authority.contains(['@', ',', '/', '\\', '?', '#', ' ', '"', '<', '>', '\'']) {
-        return Err(wrong());
-    }
-    let parsed: Authority = authority.parse().map_err(|_| wrong())?;
-    let host_length = parsed.host().len();
-    let port = &authority[host_length..];
-    let port_is_number = port.is_empty()
-        || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-    if host_length == 0 || !port_is_number {
-        return Err(wrong());
-    }
-    Ok(&authority[..host_length])
+    let host = host.strip_suffix(b".").filter(|host| !host.is_empty()).unwrap_or(host);
+    Ok(host.iter().map(u8::to_ascii_lowercase).collect())
 }
 
 /// RFC 9110 section 7.6.2: the last recipient answers `OPTIONS` and `TRACE` itself.

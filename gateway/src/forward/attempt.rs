@@ -109,7 +109,7 @@ impl Drop for Attempt {
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) head: Head,
-    pub(super) connection: Connection,
+    pub(super) connection: Box<Connection>,
     pub(super) attempt: Attempt,
     pub(super) alarm: Alarm,
 }
@@ -146,14 +146,15 @@ impl Story {
         alarm: &Alarm,
         fresh: bool,
         body: &mut RequestBody,
-    ) -> Result<(Head, Connection), Failure> {
+    ) -> Result<(Head, Box<Connection>), Failure> {
         let settings = attempt.settings();
         let oldest = attempt.began().saturating_sub(micros(settings.idle_timeout));
         let kept = if fresh { None } else { self.worker.pools.take(attempt.backend.slot, oldest) };
         let reused = kept.is_some();
         let mut connection = match kept {
             Some(connection) => connection,
-            None => open(attempt).await?,
+            // Boxed, because it is rare and would make the future of every request larger.
+            None => Box::pin(open(attempt)).await?,
         };
         request_head::write(self, body.is_chunked(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
@@ -189,12 +190,12 @@ impl Story {
 }
 
 /// Opens a fresh connection within the connect timeout.
-async fn open(attempt: &mut Attempt) -> Result<Connection, Failure> {
+async fn open(attempt: &mut Attempt) -> Result<Box<Connection>, Failure> {
     let limit = attempt.settings().connect_timeout;
     let connected = tokio::time::timeout(limit, connect(&attempt.backend)).await;
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
     let reason: Cow<'static, str> = match connected {
-        Ok(Ok(stream)) => return Ok(Connection::new(stream)),
+        Ok(Ok(stream)) => return Ok(Box::new(Connection::new(stream))),
         Ok(Err(error)) => error.to_string().into(),
         Err(_) => format!("no connection within {limit:?} (connect_timeout)").into(),
     };

@@ -100,7 +100,7 @@ impl http_body::Body for Body {
 #[derive(Debug)]
 struct Relay {
     /// None when the answer has ended.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     attempt: Attempt,
     /// What is left of the request, if the backend answered early.
     request: RequestBody,
@@ -164,7 +164,7 @@ impl Relay {
 }
 
 /// Keeps a connection whose exchange has ended for the next request, if it can serve one.
-pub(super) fn keep(worker: &Worker, attempt: &Attempt, connection: Connection, now: u64) {
+pub(super) fn keep(worker: &Worker, attempt: &Attempt, connection: Box<Connection>, now: u64) {
     if connection.is_reusable() {
         worker.pools.put(attempt.backend.slot, connection, attempt.settings().idle_connections, now);
     }

@@ -26,6 +26,7 @@ pub use worker::{Traffic, Worker};
 
 use crate::listen::{Handler, Peer};
 use answer::Refusal;
+use request_body::RequestBody;
 use story::Story;
 
 /// What a worker hands its requests to.
@@ -40,28 +41,30 @@ impl Handler for Forward {
         peer: &Rc<Peer>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + 'static {
-        handle(Rc::clone(&self.0), Rc::clone(peer), request)
+        // What needs no waiting is done before there is a future: hyper moves the future, and a
+        // small one moves cheaply.
+        let mut story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer), &request));
+        let body = story.receive(request);
+        handle(story, body)
     }
 }
 
-/// Serves one request: admit, route, then pick and try until a backend answers, then respond.
-/// What was begun is recorded by guards, whichever way this ends.
-async fn handle(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
-    let mut story = Story::begin(worker, peer, &request);
-    let mut response = match serve(&mut story, request).await {
-        Ok(response) => response,
-        Err(refusal) => story.refuse(refusal),
+/// Serves one request that was admitted and routed, or not: pick and try until a backend
+/// answers, then respond. What was begun is recorded by guards, whichever way this ends.
+async fn handle(mut story: Box<Story>, body: Result<RequestBody, Refusal>) -> Response<Body> {
+    let answered = match body {
+        Ok(body) => serve(&mut story, body).await,
+        Err(refusal) => Err(refusal),
     };
+    let mut response = answered.unwrap_or_else(|refusal| story.refuse(refusal));
     story.finish(&mut response);
     if story.is_told() {
-        response.body_mut().keep(Box::new(story));
+        response.body_mut().keep(story);
     }
     response
 }
 
-async fn serve(story: &mut Story, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-    let mut body = story.admit(request)?;
-    story.take_route(&mut body)?;
+async fn serve(story: &mut Story, mut body: RequestBody) -> Result<Response<Body>, Refusal> {
     loop {
         let chosen = story.pick()?;
         match story.attempt(&chosen, &mut body).await {

@@ -1,7 +1,8 @@
 //! The head of a request as a backend gets it.
 
 use bytes::{BufMut, BytesMut};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::HeaderRule;
 use super::story::Story;
@@ -16,30 +17,45 @@ pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
     let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
     out.reserve(1024);
     put(out, &[facts.method.as_str().as_bytes(), b" ", story.target().as_bytes(), b" HTTP/1.1\r\n"]);
-    if !facts.headers.contains_key(header::HOST) && !is_set(rules, &header::HOST) {
-        // HTTP/1.0 needs none, but what we speak does; nginx sends the upstream's name too.
-        field(out, "host", story.upstream().name.as_bytes());
-    }
     let named = Named::by_connection(&facts.headers);
+    let mut seen = Seen::default();
     for (name, value) in &facts.headers {
-        if !ends_here(name.as_str()) && !named.contains(name) && !is_set(rules, name) {
+        if !seen.ends_here(name.as_str(), value) && !named.contains(name) && !is_set(rules, name) {
             field(out, name.as_str(), value.as_bytes());
         }
+    }
+    if seen.host.is_none() && !is_set(rules, &header::HOST) {
+        // HTTP/1.0 needs none, but what we speak does; nginx sends the upstream's name too.
+        field(out, "host", story.upstream().name.as_bytes());
     }
     if named.wants_trailers {
         out.put_slice(b"te: trailers\r\nconnection: te\r\n");
     }
-    forwarded(story, rules, out);
+    forwarded(story, &seen, rules, out);
     set(story, rules, out);
     frame(story, chunked, out);
     out.put_slice(b"\r\n");
 }
 
-/// Fields that end at the gateway (RFC 9110 section 7.6.1), and those it writes itself.
-fn ends_here(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
+/// What was seen in passing, of which the gateway writes its own form.
+#[derive(Default)]
+struct Seen<'a> {
+    host: Option<&'a HeaderValue>,
+    hops: SmallVec<[&'a HeaderValue; 2]>,
+    via: SmallVec<[&'a HeaderValue; 2]>,
+}
+
+impl<'a> Seen<'a> {
+    /// Does the field end at the gateway (RFC 9110 section 7.6.1), or does the gateway write it?
+    fn ends_here(&mut self, name: &str, value: &'a HeaderValue) -> bool {
+        match name {
+            "host" => {
+                self.host = Some(value);
+                return false;
+            }
+            "x-forwarded-for" => self.hops.push(value),
+            "via" => self.via.push(value),
+            "connection"
             | "keep-alive"
             | "proxy-connection"
             | "te"
@@ -49,12 +65,13 @@ fn ends_here(name: &str) -> bool {
             | "expect"
             | "proxy-authorization"
             | "http2-settings"
-            | "via"
-            | "x-forwarded-for"
             | "x-forwarded-proto"
             | "x-forwarded-host"
-            | "x-real-ip"
-    )
+            | "x-real-ip" => {}
+            _ => return false,
+        }
+        true
+    }
 }
 
 fn is_set(rules: &[HeaderRule], name: &HeaderName) -> bool {
@@ -69,11 +86,13 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn by_connection(headers: &'a HeaderMap) -> Self {
+        if !headers.contains_key(header::CONNECTION) && !headers.contains_key(header::TE) {
+            return Self { tokens: Vec::new(), wants_trailers: false };
+        }
         let list = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         let tokens = list(header::CONNECTION).flat_map(|value| value.split(',')).map(str::trim).collect();
-        let wants_trailers = list(header::TE)
-            .flat_map(|value| value.split(','))
-            .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
+        let mut codings = list(header::TE).flat_map(|value| value.split(','));
+        let wants_trailers = codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
         Self { tokens, wants_trailers }
     }
 
@@ -84,16 +103,11 @@ impl<'a> Named<'a> {
 }
 
 /// Who asked, and how.
-fn forwarded(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
-    let headers = &story.facts.headers;
+fn forwarded(story: &Story, seen: &Seen<'_>, rules: &[HeaderRule], out: &mut BytesMut) {
     let ip = story.peer.ip_text().as_bytes();
-    let unset = |name: &'static str| rules.is_empty() || !rules.iter().any(|rule| rule.name == name);
+    let unset = |name: &str| rules.is_empty() || !rules.iter().any(|rule| rule.name == name);
     if unset("x-forwarded-for") {
-        out.put_slice(b"x-forwarded-for: ");
-        for hop in headers.get_all("x-forwarded-for") {
-            put(out, &[hop.as_bytes(), b", "]);
-        }
-        put(out, &[ip, b"\r\n"]);
+        list(out, "x-forwarded-for", &seen.hops, ip);
     }
     if unset("x-real-ip") {
         field(out, "x-real-ip", ip);
@@ -101,18 +115,23 @@ fn forwarded(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
     if unset("x-forwarded-proto") {
         out.put_slice(b"x-forwarded-proto: http\r\n");
     }
-    if unset("x-forwarded-host")
-        && let Some(host) = headers.get(header::HOST)
+    if let Some(host) = seen.host
+        && unset("x-forwarded-host")
     {
         field(out, "x-forwarded-host", host.as_bytes());
     }
     if unset("via") {
-        out.put_slice(b"via: ");
-        for hop in headers.get_all(header::VIA) {
-            put(out, &[hop.as_bytes(), b", "]);
-        }
-        put(out, &[VIA.as_bytes(), b"\r\n"]);
+        list(out, "via", &seen.via, VIA.as_bytes());
     }
+}
+
+/// A list with one more entry.
+fn list(out: &mut BytesMut, name: &str, entries: &[&HeaderValue], last: &[u8]) {
+    put(out, &[name.as_bytes(), b": "]);
+    for entry in entries {
+        put(out, &[entry.as_bytes(), b", "]);
+    }
+    put(out, &[last, b"\r\n"]);
 }
 
 /// The fields that the configuration sets. One that renders to nothing is left out; what could

@@ -89,24 +89,31 @@ impl Story {
             pick_nanos: 0,
             explanation: None,
             answer_headers: HeaderMap::new(),
-            declares_length: request.headers().contains_key(header::CONTENT_LENGTH),
+            declares_length: false,
             again: None,
             failure: None,
         }
     }
 
-    /// Checks the head and takes the request apart.
-    pub(super) fn admit(&mut self, request: Request<Incoming>) -> Result<RequestBody, Refusal> {
+    /// Checks the head, takes the request apart, and finds its route.
+    pub(super) fn receive(&mut self, request: Request<Incoming>) -> Result<RequestBody, Refusal> {
         let (parts, incoming) = request.into_parts();
         let length = http_body::Body::size_hint(&incoming).exact();
-        let body = RequestBody::new(incoming);
+        let mut body = RequestBody::new(incoming);
+        // A body that is there declares its length or is chunked; only of an empty one it is not
+        // known without a look at the fields whether its length was declared.
+        self.declares_length = match body.is_ended() {
+            true => parts.headers.contains_key(header::CONTENT_LENGTH),
+            false => length.is_some(),
+        };
         self.facts = admit(parts, length, !body.is_ended())?;
         self.facts.client = self.peer.ip();
+        self.take_route(&mut body)?;
         Ok(body)
     }
 
     /// Finds the route and holds the body to the route's limit.
-    pub(super) fn take_route(&mut self, body: &mut RequestBody) -> Result<(), Refusal> {
+    fn take_route(&mut self, body: &mut RequestBody) -> Result<(), Refusal> {
         let host = std::str::from_utf8(&self.facts.host).unwrap_or_default();
         let found = self.in_force.generation.routes.find(host, &target::decoded(self.facts.target.path()));
         let route = Arc::clone(

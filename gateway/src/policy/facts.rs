@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use smallvec::SmallVec;
+
+/// A host's name, in place: nearly all fit.
+pub type Host = SmallVec<[u8; 48]>;
 
 /// The request as the gateway received it, checked. It is lent to the policy for the time of a
 /// pick, and only to policies that import `request-info`.
@@ -15,7 +17,7 @@ pub struct Facts {
     /// The target as received (path and query; the host is in `host`).
     pub target: Uri,
     /// The host asked for, lower case, without the port.
-    pub host: Bytes,
+    pub host: Host,
     /// The fields of the head.
     pub headers: HeaderMap,
     /// Declared length of the body; none when chunked.

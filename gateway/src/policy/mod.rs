@@ -42,7 +42,7 @@ pub use builtin::{BUILTINS, Builtin, builtin};
 pub use component::Policy;
 pub use engine::Engine;
 pub use error::LoadError;
-pub use facts::Facts;
+pub use facts::{Facts, Host};
 pub use fallback::Fallback;
 pub use fault::{BirthError, Fault, FaultKind};
 pub use instance::{Ask, Choice, Instance};

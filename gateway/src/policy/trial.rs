@@ -189,7 +189,7 @@ fn outcome(number: u32) -> Outcome {
 fn made_up() -> Facts {
     let mut facts = Facts {
         target: Uri::from_static("/trial?n=1"),
-        host: "trial.invalid".into(),
+        host: b"trial.invalid"[..].into(),
         client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
         ..Facts::default()
     };

@@ -6,7 +6,7 @@ use super::http1::Connection;
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: u64,
 }
 
@@ -21,7 +21,7 @@ impl Pools {
     /// The connection that went idle last, if one is still open and went idle after `oldest`
     /// (microseconds).
     #[must_use]
-    pub fn take(&self, slot: usize, oldest: u64) -> Option<Connection> {
+    pub fn take(&self, slot: usize, oldest: u64) -> Option<Box<Connection>> {
         let mut pools = self.by_slot.borrow_mut();
         let pool = pools.get_mut(slot)?;
         while let Some(idle) = pool.pop() {
@@ -38,7 +38,7 @@ impl Pools {
     }
 
     /// Keeps a connection that has served its request, unless `limit` are idle already.
-    pub fn put(&self, slot: usize, connection: Connection, limit: usize, now: u64) {
+    pub fn put(&self, slot: usize, connection: Box<Connection>, limit: usize, now: u64) {
         let mut pools = self.by_slot.borrow_mut();
         if pools.len() <= slot {
             pools.resize_with(slot + 1, Vec::new);

@@ -3,9 +3,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
+use smallvec::SmallVec;
 
+use super::framing::{self, Declared};
 use super::{Error, Framing};
 
 /// Most bytes of an answer's head.
@@ -48,11 +50,10 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head
     let status = status.ok_or(Error::Invalid("a status code out of range"))?;
     let version_11 = response.version == Some(1);
     let start = buffer.as_ptr() as usize;
-    let places: smallvec::SmallVec<[Place; 24]> =
+    let places: SmallVec<[Place; 24]> =
         response.headers.iter().map(|field| Place::of(field, start)).collect();
     let bytes = buffer.split_to(length).freeze();
-    let headers = fields(&bytes, &places)?;
-    finish(method, status, version_11, headers).map(Some)
+    finish(method, status, version_11, fields(&bytes, &places)?).map(Some)
 }
 
 /// Where a field stands in the buffer: the parse borrows the buffer, the values shall share it.
@@ -69,8 +70,19 @@ impl Place {
     }
 }
 
-fn fields(bytes: &Bytes, places: &[Place]) -> Result<HeaderMap, Error> {
+/// What the fields say of this connection and of the framing. They end here, so they are noted
+/// while the others are kept, instead of being looked for and removed afterwards.
+#[derive(Debug, Default)]
+struct Noted {
+    lengths: u32,
+    codings: u32,
+    framing: Declared,
+    connection: SmallVec<[HeaderValue; 1]>,
+}
+
+fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Error> {
     let mut headers = HeaderMap::with_capacity(places.len() + 2);
+    let mut noted = Noted::default();
     for Place { name, value } in places {
         let name =
             HeaderName::from_bytes(&bytes[name.0..name.1]).map_err(|_| Error::Invalid("a field name"))?;
@@ -81,41 +93,47 @@ fn fields(bytes: &Bytes, places: &[Place]) -> Result<HeaderMap, Error> {
             HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1))
                 .map_err(|_| Error::Invalid("a field value"))?
         };
-        headers.append(name, value);
+        if noted.keeps(&name, &value)? {
+            headers.append(name, value);
+        }
     }
-    Ok(headers)
+    Ok((headers, noted))
 }
 
-fn finish(
-    method: &Method,
-    status: StatusCode,
-    version_11: bool,
-    mut headers: HeaderMap,
-) -> Result<Head, Error> {
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::Invalid("101 Switching Protocols, which nobody asked for"));
+impl Noted {
+    /// Notes what there is to note, and says whether the field goes on to the client.
+    fn keeps(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Error> {
+        match name.as_str() {
+            "content-length" => {
+                self.lengths += 1;
+                self.framing.length = Some(framing::decimal(value.as_bytes())?);
+                return Ok(true);
+            }
+            "transfer-encoding" => {
+                self.codings += 1;
+                self.framing.chunked = Some(value.as_bytes().eq_ignore_ascii_case(b"chunked"));
+            }
+            "connection" => self.connection.push(value.clone()),
+            "keep-alive" | "proxy-connection" | "te" | "upgrade" => {}
+            _ => return Ok(true),
+        }
+        Ok(false)
     }
-    let framing = if status.is_informational() {
-        Framing::None
-    } else {
-        Framing::of(method, status, version_11, &headers)?
-    };
-    let keep_alive = strip_hop_by_hop(&mut headers, version_11) && framing != Framing::UntilClose;
-    Ok(Head { status, headers, framing, keep_alive })
-}
 
-/// Removes the fields that end here, those that `Connection` names included, and says whether
-/// the connection persists (RFC 9112 section 9.3).
-fn strip_hop_by_hop(headers: &mut HeaderMap, version_11: bool) -> bool {
-    let mut keep_alive = version_11;
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
-        for name in named
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .map(str::trim)
-        {
+    fn check(&self) -> Result<(), Error> {
+        match (self.lengths, self.codings) {
+            (0 | 1, 0 | 1) => Ok(()),
+            (0 | 1, _) => Err(Error::Invalid("two Transfer-Encoding fields")),
+            _ => Err(Error::Invalid("two Content-Length fields")),
+        }
+    }
+
+    /// Removes the fields that `Connection` names, and says whether the connection persists
+    /// (RFC 9112 section 9.3).
+    fn strip_named(&self, headers: &mut HeaderMap, version_11: bool) -> bool {
+        let mut keep_alive = version_11;
+        let lists = self.connection.iter().filter_map(|value| value.to_str().ok());
+        for name in lists.flat_map(|list| list.split(',')).map(str::trim) {
             match name {
                 _ if name.eq_ignore_ascii_case("close") => keep_alive = false,
                 // A 1.0 backend that says it stays open is believed only where it matters: nowhere.
@@ -125,14 +143,27 @@ fn strip_hop_by_hop(headers: &mut HeaderMap, version_11: bool) -> bool {
                 _ => drop(headers.remove(name)),
             }
         }
-        headers.remove(header::CONNECTION);
+        keep_alive
     }
-    for name in [header::TRANSFER_ENCODING, header::UPGRADE, header::TE] {
-        headers.remove(name);
+}
+
+fn finish(
+    method: &Method,
+    status: StatusCode,
+    version_11: bool,
+    (mut headers, noted): (HeaderMap, Noted),
+) -> Result<Head, Error> {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::Invalid("101 Switching Protocols, which nobody asked for"));
     }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
-    keep_alive
+    noted.check()?;
+    let framing = if status.is_informational() {
+        Framing::None
+    } else {
+        Framing::of(method, status, version_11, &noted.framing)?
+    };
+    let keep_alive = noted.strip_named(&mut headers, version_11) && framing != Framing::UntilClose;
+    Ok(Head { status, headers, framing, keep_alive })
 }
 
 fn reason(error: httparse::Error) -> &'static str {
@@ -187,6 +218,9 @@ mod tests {
             "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA: b\r\n fold\r\n\r\n",
             "HTTP/1.1 101 Sure\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         ] {
             assert!(head(text).is_err(), "{text:?}");
         }
