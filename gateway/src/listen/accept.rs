@@ -41,13 +41,19 @@ pub async fn serve<H: Handler>(
     }
 }
 
-/// Where connections are received.
-struct Desk<H> {
-    local: Option<SocketAddr>,
-    settings: Handed,
-    alarms: Rc<Alarms>,
-    registry: Rc<Registry>,
-    handler: H,
+/// Where connections are received, whatever they come over, and what they are served with.
+#[derive(Debug)]
+pub struct Desk<H> {
+    /// The address that accepts them; none on a unix socket.
+    pub local: Option<SocketAddr>,
+    /// What each connection begins with.
+    pub settings: Handed,
+    /// The worker's deadlines.
+    pub alarms: Rc<Alarms>,
+    /// The worker's connections.
+    pub registry: Rc<Registry>,
+    /// Who answers.
+    pub handler: H,
 }
 
 impl<H: Handler> Desk<H> {
@@ -63,7 +69,15 @@ impl<H: Handler> Desk<H> {
         Ok(())
     }
 
-    fn receive<S: AsyncRead + AsyncWrite + Unpin + 'static>(&self, stream: S, address: Option<SocketAddr>) {
+    /// Serves a connection in a task of its own, on the worker's thread. `address` is the
+    /// client's; none on a unix socket.
+    ///
+    /// # Panics
+    /// Outside of a worker's runtime.
+    pub fn receive<S>(&self, stream: S, address: Option<SocketAddr>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let settings = Rc::clone(&self.settings.borrow());
         let serial = self.registry.accepted();
         let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), &settings));

@@ -9,7 +9,7 @@ mod registry;
 mod socket;
 mod tracked;
 
-pub use accept::{Handed, serve};
+pub use accept::{Desk, Handed, serve};
 pub use connection::{Handler, Settings};
 pub use peer::Peer;
 pub use registry::Registry;
