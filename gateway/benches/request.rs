@@ -200,7 +200,7 @@ impl Gateway {
     fn plant(&self, exchange: &Rc<Exchange>) {
         let upstream = &self.worker.in_force().generation.upstreams[0];
         for backend in &upstream.backends {
-            let connection = Connection::new(Stream::Unix(backend_for(exchange)));
+            let connection = Box::new(Connection::new(Stream::Unix(backend_for(exchange))));
             self.worker.pools.put(backend.slot, connection, upstream.settings.idle_connections, clock::now());
         }
     }

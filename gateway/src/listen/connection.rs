@@ -10,16 +10,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::{http1 as hyper_http1, http2};
 use hyper::service::service_fn;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::io::ClientIo;
-use super::peer::Waiting;
 use super::registry::Presence;
 use super::tracked::Serving;
-use super::{Peer, Registry, Tracked};
+use super::{Peer, Registry, Tracked, http1};
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -73,7 +72,7 @@ pub(super) async fn serve_connection<S, H>(
         peer.set_http2();
         serve_http2(io, peer, &settings, &registry, handler).await;
     } else {
-        serve_http1(io, peer, &settings, &registry, handler).await;
+        http1::serve(io, peer, &settings, &registry, handler).await;
     }
     drop::<Presence>(presence);
 }
@@ -111,11 +110,11 @@ async fn sniff<S: AsyncRead + Unpin>(
 }
 
 /// hyper's two kinds of connection, as far as they are alike.
-trait Graceful: Future<Output = hyper::Result<()>> {
+pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
     fn leave(self: Pin<&mut Self>);
 }
 
-impl<I, B, S> Graceful for http1::Connection<I, S>
+impl<I, B, S> Graceful for hyper_http1::Connection<I, S>
 where
     S: hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -145,7 +144,7 @@ where
 
 /// Drives a connection until it ends, its alarm rings, or, when the worker takes leave, its last
 /// request is answered. True when the alarm rang.
-fn poll_connection<C: Graceful>(
+pub(super) fn poll_connection<C: Graceful>(
     mut connection: Pin<&mut C>,
     leaving: &mut bool,
     peer: &Peer,
@@ -162,37 +161,6 @@ fn poll_connection<C: Graceful>(
         return Poll::Ready(false);
     }
     peer.alarm.poll(cx).map(|()| true)
-}
-
-async fn serve_http1<S, H>(
-    io: ClientIo<S>,
-    peer: Rc<Peer>,
-    settings: &Settings,
-    registry: &Registry,
-    handler: H,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-    H: Handler,
-{
-    let mut builder = http1::Builder::new();
-    // Head timeouts are alarms of ours. No `pipeline_flush`: with it hyper keeps its 400 to itself
-    // when bytes that it could not read follow.
-    builder.header_read_timeout(None).max_buf_size(settings.max_head.max(8192));
-    let service = service_fn(|request| answer(&handler, &peer, request));
-    let mut connection = builder.serve_connection(io, service);
-    let mut leaving = false;
-    let timed_out =
-        poll_fn(|cx| poll_connection(Pin::new(&mut connection), &mut leaving, &peer, registry, cx)).await;
-    if timed_out && peer.waiting() == Waiting::Head {
-        let mut socket = connection.into_parts().io.into_socket();
-        let length = "the request's head did not arrive in time (limits.header_timeout)\n";
-        let head = format!(
-            "HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{length}",
-            length.len()
-        );
-        // Best effort: the client has been too slow already.
-        let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(head.as_bytes())).await;
-    }
 }
 
 async fn serve_http2<S, H>(
@@ -219,7 +187,7 @@ async fn serve_http2<S, H>(
     poll_fn(|cx| poll_connection(connection.as_mut(), &mut leaving, &peer, registry, cx)).await;
 }
 
-fn answer<H: Handler>(
+pub(super) fn answer<H: Handler>(
     handler: &H,
     peer: &Rc<Peer>,
     request: Request<Incoming>,

@@ -11,8 +11,8 @@ use bytes::{Buf, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
 
-use super::peer::Waiting;
 use super::{Peer, Settings};
 
 /// A socket whose first bytes may have been read already, and that notes what the connection
@@ -28,6 +28,9 @@ pub(super) struct ClientIo<S> {
     header_timeout: Duration,
     send_timeout: Duration,
 }
+
+/// Room for the first bytes of a request on a parked connection.
+const FIRST_READ: usize = 1024;
 
 /// Head and body up to this size are joined and sent by one plain write: the kernel takes less
 /// time for that than for a vector, and copying so little costs next to nothing.
@@ -50,6 +53,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
         self.socket.into_inner()
     }
 
+    /// Reads the first bytes of a request while nobody else reads. False at the end of the stream.
+    pub(super) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.first.reserve(FIRST_READ);
+        let read = ready!(poll_read_buf(Pin::new(self.socket.inner_mut()), cx, &mut self.first));
+        self.peer.note_bytes(self.header_timeout);
+        Poll::Ready(matches!(read, Ok(1..)))
+    }
+
     /// Writes interim answers that hyper does not know of, before anything of its own.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut interim = self.peer.interim.borrow_mut();
@@ -63,19 +74,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// A write that finds no room must find some within the send timeout.
     fn note_write<T>(&self, poll: Poll<T>) -> Poll<T> {
-        match (poll.is_pending(), self.peer.waiting()) {
-            (true, Waiting::Nothing) => {
-                self.peer.wait_for(Waiting::Reader);
-                self.peer.alarm.set(self.send_timeout);
-            }
-            (false, Waiting::Reader) => {
-                self.peer.wait_for(Waiting::Nothing);
-                self.peer.alarm.clear();
-            }
-            _ => {}
-        }
+        self.peer.note_stall(poll.is_pending(), self.send_timeout);
         poll
     }
 }

@@ -3,6 +3,7 @@
 
 mod accept;
 mod connection;
+mod http1;
 mod io;
 mod peer;
 mod registry;
