@@ -120,7 +120,7 @@ impl Running {
         let log =
             Log::start(loaded.config.log.level, &log_target(&loaded.config.log)).map_err(system("log"))?;
         if !loaded.warnings.is_empty() {
-            tracing::warn!("{}", loaded.warnings);
+            loaded.warnings.to_string().lines().for_each(|line| tracing::warn!("{line}"));
         }
         let seen = Shelf::new(&loaded.config.policies).fingerprint();
         raise_descriptor_limit();
