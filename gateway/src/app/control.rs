@@ -77,7 +77,7 @@ impl Control {
         };
         let bound = control.bind_new()?;
         control.seat_policies();
-        let shifts = control.shifts(&[], bound, Vec::new(), true);
+        let shifts = control.shifts(&[], bound, &[], true);
         control.crew =
             Some(Crew::start(shifts).map_err(|error| format!("cannot start the workers: {error}"))?);
         Ok(control)
@@ -150,7 +150,7 @@ impl Control {
             (plan.generation, plan.makings, plan.known, access_log);
         self.seat_policies();
         let closed = self.close_old();
-        let shifts = self.shifts(&saved, bound, closed, changed_log);
+        let shifts = self.shifts(&saved, bound, &closed, changed_log);
         if let Some(crew) = &self.crew {
             crew.put_in_force(shifts);
         }
@@ -249,7 +249,7 @@ impl Control {
         &mut self,
         saved: &[HashMap<Arc<str>, Vec<u8>>],
         bound: Vec<(listen::Address, Vec<Bound>)>,
-        close: Vec<listen::Address>,
+        close: &[listen::Address],
         log_changed: bool,
     ) -> Vec<Shift> {
         let workers = self.loaded.config.workers.get();
@@ -277,7 +277,7 @@ impl Control {
                 settings: settings.clone(),
                 lines,
                 open,
-                close: close.clone(),
+                close: close.to_vec(),
             });
         }
         shifts

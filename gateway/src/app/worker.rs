@@ -91,7 +91,7 @@ impl Post {
                     let _ = done.send(());
                 }
                 Order::Replace { generation, upstream, picker } => {
-                    self.replace(generation, upstream, *picker)
+                    self.replace(generation, upstream, *picker);
                 }
                 Order::Save(reply) => drop(reply.send(self.save())),
                 Order::Quit => return self.quit(&mut orders).await,

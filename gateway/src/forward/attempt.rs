@@ -241,7 +241,7 @@ impl Exchange<'_> {
         }
         match self.connection.poll_head(method, cx) {
             Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.take().unwrap_or(error)))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.as_ref().unwrap_or(&error)))),
             Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
             Poll::Pending => Poll::Pending,
         }
@@ -272,7 +272,7 @@ impl Exchange<'_> {
     fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
         self.interim += u32::from(head.status.is_informational());
         if self.interim > MAX_INTERIM {
-            return Err(broken(Error::Invalid("a flood of interim answers")));
+            return Err(broken(&Error::Invalid("a flood of interim answers")));
         }
         Ok(head)
     }
@@ -288,7 +288,7 @@ impl Exchange<'_> {
     }
 }
 
-fn broken(error: Error) -> FailureKind {
+fn broken(error: &Error) -> FailureKind {
     FailureKind::Backend(Verdict::Broken, error.to_string().into())
 }
 

@@ -42,7 +42,7 @@ pub(super) fn pump(
             Poll::Ready(Err(error)) => return Err(Stop::Client(error)),
             Poll::Ready(Ok(Piece::Data(data))) => connection.send(data, body.is_chunked()),
             Poll::Ready(Ok(Piece::End(trailers))) if body.is_chunked() => {
-                connection.send_end(trailers.as_ref())
+                connection.send_end(trailers.as_ref());
             }
             Poll::Ready(Ok(Piece::End(_))) => {}
         }

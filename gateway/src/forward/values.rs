@@ -68,7 +68,7 @@ impl Story {
             Variable::ServerProtocol => out.extend_from_slice(self.protocol().as_bytes()),
             Variable::RequestLength => number(out, Some(self.request_length())),
             Variable::RequestId => {
-                show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random())))
+                show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random())));
             }
             Variable::ProxyAddXForwardedFor => {
                 list(out, &facts.headers, &HeaderName::from_static("x-forwarded-for"));
@@ -85,35 +85,35 @@ impl Story {
     fn write_upstream(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
             Variable::UpstreamAddr => {
-                self.each(out, |tried, out| out.extend_from_slice(tried.backend.name.as_bytes()))
+                self.each(out, |tried, out| out.extend_from_slice(tried.backend.name.as_bytes()));
             }
             Variable::UpstreamStatus => self.each(out, |tried, out| match tried.status {
                 0 => out.extend_from_slice(b"502"),
                 status => number(out, Some(status)),
             }),
             Variable::UpstreamResponseTime => {
-                self.each(out, |tried, out| seconds(out, u64::from(tried.total)))
+                self.each(out, |tried, out| seconds(out, u64::from(tried.total)));
             }
             Variable::UpstreamConnectTime => {
-                self.each(out, |tried, out| seconds(out, u64::from(tried.connect)))
+                self.each(out, |tried, out| seconds(out, u64::from(tried.connect)));
             }
             Variable::UpstreamHeaderTime => {
-                self.each(out, |tried, out| seconds(out, u64::from(tried.first_byte)))
+                self.each(out, |tried, out| seconds(out, u64::from(tried.first_byte)));
             }
             Variable::UpstreamName if self.route.is_some() => {
-                out.extend_from_slice(self.upstream().name.as_bytes())
+                out.extend_from_slice(self.upstream().name.as_bytes());
             }
             Variable::Policy if self.route.is_some() => {
-                out.extend_from_slice(self.upstream().policy.as_bytes())
+                out.extend_from_slice(self.upstream().policy.as_bytes());
             }
             Variable::UpstreamName | Variable::Policy => {}
             Variable::PickTime => number(out, Some(self.pick_nanos)),
             Variable::PickExplanation => {
-                out.extend_from_slice(self.explanation.as_deref().unwrap_or_default().as_bytes())
+                out.extend_from_slice(self.explanation.as_deref().unwrap_or_default().as_bytes());
             }
             Variable::Attempts => number(out, Some(self.tried.len())),
             Variable::Route => {
-                out.extend_from_slice(self.route.as_ref().map_or("", |route| &route.name).as_bytes())
+                out.extend_from_slice(self.route.as_ref().map_or("", |route| &route.name).as_bytes());
             }
             _ => return false,
         }
@@ -127,7 +127,7 @@ impl Story {
             Variable::BytesSent => number(out, Some(self.body_bytes + head_length(&self.answer_headers))),
             Variable::RequestTime => seconds(out, clock::now() - self.began),
             Variable::SentHeader(name) | Variable::UpstreamHeader(name) => {
-                list(out, &self.answer_headers, name)
+                list(out, &self.answer_headers, name);
             }
             _ => {}
         }

@@ -90,7 +90,7 @@ fn exp2(log2: f32) -> u32 {
 /// the library's exact power would cost more than the rest of the pick. The whole part of `x`
 /// becomes the exponent of the float, the rest goes through the series of 2^x around 0.
 fn power_of_two(x: f32) -> f32 {
-    const SERIES: [f32; 5] = [0.693_147_2, 0.240_226_5, 0.055_504_1, 0.009_618_1, 0.001_333_4];
+    const SERIES: [f32; 5] = [std::f32::consts::LN_2, 0.240_226_5, 0.055_504_1, 0.009_618_1, 0.001_333_4];
     let x = x.clamp(-126.0, 126.0);
     let whole = x.round_ties_even();
     let rest = x - whole;

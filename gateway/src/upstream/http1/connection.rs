@@ -151,7 +151,7 @@ impl Connection {
                 }
                 Found::More => {}
             }
-            if ready!(self.poll_fill(cx)).map_err(Error::from)? == 0 {
+            if ready!(self.poll_fill(cx))? == 0 {
                 if matches!(self.body, Body::UntilClose) {
                     self.body = Body::Ended;
                     return Poll::Ready(None);
