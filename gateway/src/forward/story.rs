@@ -348,3 +348,14 @@ fn rejected(status: u16) -> Refusal {
 fn no_backend() -> Refusal {
     Refusal::plain(StatusCode::BAD_GATEWAY, "this upstream has no backend in service")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Story;
+
+    #[test]
+    fn a_story_fits_a_small_allocation() {
+        // Above 1 KiB the allocator leaves its fast path, for every request.
+        assert!(size_of::<Story>() <= 1024, "{}", size_of::<Story>());
+    }
+}

@@ -81,7 +81,7 @@ struct Noted {
 }
 
 fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Error> {
-    let mut headers = HeaderMap::with_capacity(places.len() + 2);
+    let mut headers = HeaderMap::with_capacity(places.len());
     let mut noted = Noted::default();
     for Place { name, value } in places {
         let name =
