@@ -68,6 +68,7 @@ mod scenarios {
         mod faults; // trap, deadline, memory, impossible answers
         mod quarantine; // after too many of them, and the way back
         mod refused; // files that never come into force
+        mod under_load; // failing at every pick, under many clients
     }
     /// New configuration and new policies while requests run.
     mod reload {

@@ -61,5 +61,10 @@ pub fn refusing_init(words: &str) -> String {
 
 /// A request that poisons.
 pub fn poison() -> String {
-    format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {POISON}\r\n\r\n{}", "x".repeat(POISON))
+    poison_of(POISON)
+}
+
+/// A request with a body of so many bytes, for guests with a poison of their own.
+pub fn poison_of(bytes: usize) -> String {
+    format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {bytes}\r\n\r\n{}", "x".repeat(bytes))
 }

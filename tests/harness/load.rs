@@ -17,13 +17,20 @@ pub struct Load {
 impl Load {
     /// Starts `clients` clients that GET `/`.
     pub fn on(gateway: &Gateway, clients: usize) -> Self {
+        Self::asking(gateway, clients, "GET / HTTP/1.1\r\nHost: load\r\n\r\n")
+    }
+
+    /// Starts `clients` clients that send this request.
+    pub fn asking(gateway: &Gateway, clients: usize, request: &str) -> Self {
+        let request: Arc<str> = request.into();
         let (over, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |_| {
             let (over, answers, address) = (over.clone(), answers.clone(), gateway.address().to_owned());
+            let request = request.clone();
             std::thread::spawn(move || {
                 let mut wire = Wire::to(&address);
                 while !over.load(SeqCst) {
-                    wire.send("GET / HTTP/1.1\r\nHost: load\r\n\r\n");
+                    wire.send(&*request);
                     let answer = wire.answer();
                     assert_eq!(answer.status(), 200, "{answer:?}");
                     assert!(!answer.field("connection").contains("close"), "{answer:?}");
