@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Shelf;
 use super::known::Known;
 use crate::config::{Loaded, Place, Problems, model};
-use crate::forward::{Generation, HeaderRule, Route, Upstream};
+use crate::forward::{Generation, Route, Upstream};
 use crate::policy::{Birth, Engine, Instance, Limits, Policy, Report, Roster, Rules, try_out};
 use crate::route::Table;
 use crate::stats::UpstreamStats;
@@ -214,15 +214,12 @@ fn generation(
 
 fn route(configured: &model::Route) -> Route {
     let hosts: Vec<String> = configured.hosts.iter().map(ToString::to_string).collect();
-    let rules = |rules: &[model::HeaderRule]| {
-        rules.iter().map(|rule| HeaderRule { name: rule.name.clone(), value: rule.value.clone() }).collect()
-    };
     Route {
         name: format!("{} {}", hosts.join(", "), configured.path).into(),
         upstream: configured.upstream,
         max_body: configured.max_body,
-        request_headers: rules(&configured.request_headers),
-        response_headers: rules(&configured.response_headers),
+        request_headers: configured.request_headers.clone().into(),
+        response_headers: configured.response_headers.clone().into(),
     }
 }
 

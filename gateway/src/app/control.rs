@@ -1,8 +1,6 @@
 //! The gateway as commands see it: what is in force, and how it changes.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,14 +9,14 @@ use crossbeam_channel::Sender;
 use super::build::{Builder, Making, Plan};
 use super::crew::Crew;
 use super::known::Known;
+use super::settings::{hint, log_target, open_access_log, random_seed, same_log, settings};
 use super::worker::Shift;
 use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
 use crate::listen::{self, Bound};
-use crate::observe::{AccessLog, Format, Log, Target};
+use crate::observe::{AccessLog, Log};
 use crate::policy::{Ended, Engine, Instance, Picker, Sink};
 use crate::stats::clock;
-use crate::template::Escape;
 
 /// What is in force, and what it takes to replace it. One lock guards it: commands come one at a
 /// time, and no worker ever waits for it.
@@ -354,52 +352,4 @@ fn plan(
 ) -> Result<Plan, Problems> {
     let log_uses = |variable: &_| access_log.is_some_and(|log| log.uses(variable));
     Builder { loaded, engine, known, number, log_uses: &log_uses }.plan()
-}
-
-/// What may help somebody whose address could not be bound.
-fn hint(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another process listens there: stop it, or choose another port",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 and some folders need privileges",
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
-        _ => "",
-    }
-}
-
-fn settings(limits: &model::Limits) -> listen::Settings {
-    listen::Settings {
-        header_timeout: limits.header_timeout,
-        idle_timeout: limits.idle_timeout,
-        send_timeout: limits.send_timeout,
-        max_head: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
-    }
-}
-
-/// Where the gateway's own log goes.
-pub(super) fn log_target(log: &model::Log) -> Target {
-    log.file.as_ref().map_or(Target::Stderr, |path| Target::File(path.clone()))
-}
-
-fn open_access_log(log: &model::Log) -> std::io::Result<Option<AccessLog>> {
-    let target = match &log.access {
-        model::AccessLog::Off => return Ok(None),
-        model::AccessLog::Stdout => Target::Stdout,
-        model::AccessLog::File(path) => Target::File(path.clone()),
-    };
-    let format = match &log.format {
-        model::LogFormat::Combined => Format::combined(),
-        model::LogFormat::Json => Format::json(),
-        model::LogFormat::Text(template) => Format::text(template.clone(), Escape::Text),
-    };
-    AccessLog::open(&target, format).map(Some)
-}
-
-fn same_log(old: &model::Log, new: &model::Log) -> bool {
-    old.access == new.access && format!("{:?}", old.format) == format!("{:?}", new.format)
-}
-
-/// 53 unpredictable bits. The standard library's hasher is seeded by the system for each process
-/// and changes with each use.
-pub(super) fn random_seed() -> u64 {
-    RandomState::new().build_hasher().finish() & ((1 << 53) - 1)
 }

@@ -38,7 +38,7 @@ impl Crew {
             let (orders, receiver) = unbounded_channel();
             let traffic = Arc::new(Traffic::default());
             let counted = Arc::clone(&traffic);
-            let seed = super::control::random_seed();
+            let seed = super::settings::random_seed();
             let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 if let Err(error) = work(shift, receiver, counted, seed) {
                     tracing::error!("worker {number}: {error}");

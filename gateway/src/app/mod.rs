@@ -7,6 +7,7 @@ mod known;
 mod mend;
 mod picture;
 mod run;
+mod settings;
 mod shelf;
 mod watch;
 mod worker;

@@ -13,7 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::control::{Control, log_target};
+use super::control::Control;
+use super::settings::log_target;
 use super::{Shelf, mend, picture, watch};
 use crate::admin::{Admin, Gateway, Snapshot};
 use crate::config;

@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderName;
 use serde_json::{Map, Value};
 
 use super::place::Place;
+pub use crate::forward::HeaderRule;
 pub use crate::listen::Address as ListenAddress;
 pub use crate::route::{HostPattern, PathPattern};
 use crate::template::Template;
@@ -138,15 +138,6 @@ pub struct Route {
     pub response_headers: Vec<HeaderRule>,
     /// Where it was configured.
     pub place: Place,
-}
-
-/// What to do with a header field.
-#[derive(Clone, Debug)]
-pub struct HeaderRule {
-    /// Its name.
-    pub name: HeaderName,
-    /// Its new value; none: the field is removed.
-    pub value: Option<Template>,
 }
 
 /// A set of backends with one policy.

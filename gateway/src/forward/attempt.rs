@@ -4,24 +4,21 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use super::InForce;
-use super::pump::{Stop, Waiting, pump};
+use super::exchange::{Exchange, Timeouts};
+use super::pick::Chosen;
 use super::request_body::RequestBody;
 use super::request_head;
 use super::retry::{Failure, FailureKind};
-use super::story::{Chosen, Story};
+use super::story::Story;
 use crate::alarm::Alarm;
 use crate::stats::{InFlight, Outcome, Verdict, clock};
-use crate::upstream::http1::{Connection, Error, Head};
+use crate::upstream::http1::{Connection, Head};
 use crate::upstream::{Backend, connect};
-
-/// Most interim answers of one exchange: more is a flood.
-const MAX_INTERIM: u32 = 16;
 
 /// An attempt in flight. It counts while it lives, and what became of it is recorded exactly
 /// once: by [`Attempt::end`], or as cancelled when it is dropped.
@@ -158,16 +155,7 @@ impl Story {
         };
         request_head::write(self, body.is_chunked(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
-        let mut exchange = Exchange {
-            connection: &mut connection,
-            body,
-            alarm,
-            timeouts,
-            waiting: None,
-            moved: 0,
-            interim: 0,
-            broken: None,
-        };
+        let mut exchange = Exchange::new(&mut connection, body, alarm, timeouts);
         let method = &self.facts.method;
         let head = loop {
             let head = poll_fn(|cx| exchange.poll(method, cx)).await;
@@ -205,91 +193,6 @@ async fn open(attempt: &mut Attempt) -> Result<Box<Connection>, Failure> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-struct Timeouts {
-    client: Duration,
-    send: Duration,
-    read: Duration,
-}
-
-impl Timeouts {
-    fn of(attempt: &Attempt, client: Duration) -> Self {
-        let settings = attempt.settings();
-        Self { client, send: settings.send_timeout, read: settings.read_timeout }
-    }
-}
-
-/// The request going out and the head of the answer coming in, at the same time: a backend may
-/// answer before it has taken all of the body.
-struct Exchange<'a> {
-    connection: &'a mut Connection,
-    body: &'a mut RequestBody,
-    alarm: &'a Alarm,
-    timeouts: Timeouts,
-    waiting: Option<Waiting>,
-    moved: u64,
-    interim: u32,
-    /// The backend stopped taking the request; it may have answered all the same.
-    broken: Option<Error>,
-}
-
-impl Exchange<'_> {
-    fn poll(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Head, FailureKind>> {
-        if let Err(kind) = self.send(cx) {
-            return Poll::Ready(Err(kind));
-        }
-        match self.connection.poll_head(method, cx) {
-            Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.as_ref().unwrap_or(&error)))),
-            Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), FailureKind> {
-        let waiting = match pump(self.connection, self.body, cx) {
-            Ok(waiting) => waiting,
-            Err(Stop::Client(error)) => return Err(FailureKind::Body(error)),
-            Err(Stop::Backend(error)) => {
-                self.broken.get_or_insert(error);
-                self.body.abandon();
-                Waiting::Answer
-            }
-        };
-        if self.waiting != Some(waiting) || self.moved != self.body.received() {
-            self.waiting = Some(waiting);
-            self.moved = self.body.received();
-            self.alarm.set(match waiting {
-                Waiting::Client => self.timeouts.client,
-                Waiting::Backend => self.timeouts.send,
-                Waiting::Answer => self.timeouts.read,
-            });
-        }
-        Ok(())
-    }
-
-    fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
-        self.interim += u32::from(head.status.is_informational());
-        if self.interim > MAX_INTERIM {
-            return Err(broken(&Error::Invalid("a flood of interim answers")));
-        }
-        Ok(head)
-    }
-
-    fn timed_out(&self) -> FailureKind {
-        match self.waiting {
-            Some(Waiting::Client) => FailureKind::BodyTimeout,
-            Some(Waiting::Backend) => {
-                FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into())
-            }
-            _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
-        }
-    }
-}
-
-fn broken(error: &Error) -> FailureKind {
-    FailureKind::Backend(Verdict::Broken, error.to_string().into())
 }
 
 impl Story {

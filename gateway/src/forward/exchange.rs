@@ -1,0 +1,113 @@
+//! The request going out and the head of the answer coming in.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Method;
+
+use super::attempt::Attempt;
+use super::pump::{Stop, Waiting, pump};
+use super::request_body::RequestBody;
+use super::retry::FailureKind;
+use crate::alarm::Alarm;
+use crate::stats::Verdict;
+use crate::upstream::http1::{Connection, Error, Head};
+
+/// Most interim answers of one exchange: more is a flood.
+const MAX_INTERIM: u32 = 16;
+
+pub(super) struct Timeouts {
+    client: Duration,
+    send: Duration,
+    read: Duration,
+}
+
+impl Timeouts {
+    pub(super) fn of(attempt: &Attempt, client: Duration) -> Self {
+        let settings = attempt.settings();
+        Self { client, send: settings.send_timeout, read: settings.read_timeout }
+    }
+}
+
+/// The request going out and the head of the answer coming in, at the same time: a backend may
+/// answer before it has taken all of the body.
+pub(super) struct Exchange<'a> {
+    connection: &'a mut Connection,
+    body: &'a mut RequestBody,
+    alarm: &'a Alarm,
+    timeouts: Timeouts,
+    waiting: Option<Waiting>,
+    moved: u64,
+    interim: u32,
+    /// The backend stopped taking the request; it may have answered all the same.
+    broken: Option<Error>,
+}
+
+impl<'a> Exchange<'a> {
+    /// The request's head is queued; nothing has been sent.
+    pub(super) fn new(
+        connection: &'a mut Connection,
+        body: &'a mut RequestBody,
+        alarm: &'a Alarm,
+        timeouts: Timeouts,
+    ) -> Self {
+        Self { connection, body, alarm, timeouts, waiting: None, moved: 0, interim: 0, broken: None }
+    }
+
+    /// Ready with the next head, interim or final, or with what went wrong.
+    pub(super) fn poll(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Head, FailureKind>> {
+        if let Err(kind) = self.send(cx) {
+            return Poll::Ready(Err(kind));
+        }
+        match self.connection.poll_head(method, cx) {
+            Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.as_ref().unwrap_or(&error)))),
+            Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), FailureKind> {
+        let waiting = match pump(self.connection, self.body, cx) {
+            Ok(waiting) => waiting,
+            Err(Stop::Client(error)) => return Err(FailureKind::Body(error)),
+            Err(Stop::Backend(error)) => {
+                self.broken.get_or_insert(error);
+                self.body.abandon();
+                Waiting::Answer
+            }
+        };
+        if self.waiting != Some(waiting) || self.moved != self.body.received() {
+            self.waiting = Some(waiting);
+            self.moved = self.body.received();
+            self.alarm.set(match waiting {
+                Waiting::Client => self.timeouts.client,
+                Waiting::Backend => self.timeouts.send,
+                Waiting::Answer => self.timeouts.read,
+            });
+        }
+        Ok(())
+    }
+
+    fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
+        self.interim += u32::from(head.status.is_informational());
+        if self.interim > MAX_INTERIM {
+            return Err(broken(&Error::Invalid("a flood of interim answers")));
+        }
+        Ok(head)
+    }
+
+    fn timed_out(&self) -> FailureKind {
+        match self.waiting {
+            Some(Waiting::Client) => FailureKind::BodyTimeout,
+            Some(Waiting::Backend) => {
+                FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into())
+            }
+            _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
+        }
+    }
+}
+
+fn broken(error: &Error) -> FailureKind {
+    FailureKind::Backend(Verdict::Broken, error.to_string().into())
+}
