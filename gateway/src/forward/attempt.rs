@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::InForce;
 use super::exchange::{Exchange, Timeouts};
+use super::in_force::Standing;
 use super::pick::Chosen;
 use super::request_body::RequestBody;
 use super::request_head;
@@ -24,12 +22,9 @@ use crate::upstream::{Backend, connect};
 /// once: by [`Attempt::end`], or as cancelled when it is dropped.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    in_force: Rc<InForce>,
-    upstream: usize,
+    in_flight: InFlight<Standing>,
     /// Whom the policy named: its candidate and the age of its picker.
     candidate: Option<(u32, u64)>,
-    pub(super) backend: Arc<Backend>,
-    in_flight: InFlight,
     pub(super) connect: u32,
     pub(super) first_byte: u32,
     pub(super) status: u16,
@@ -37,19 +32,14 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    fn begin(in_force: Rc<InForce>, upstream: usize, chosen: &Chosen, now: u64) -> Self {
-        let in_flight = InFlight::begin(Arc::clone(&chosen.backend.stats), now);
-        Self {
-            in_force,
-            upstream,
-            candidate: chosen.candidate,
-            backend: Arc::clone(&chosen.backend),
-            in_flight,
-            connect: 0,
-            first_byte: 0,
-            status: 0,
-            ended: None,
-        }
+    fn begin(standing: Standing, candidate: Option<(u32, u64)>, now: u64) -> Self {
+        let in_flight = InFlight::begin(standing, now);
+        Self { in_flight, candidate, connect: 0, first_byte: 0, status: 0, ended: None }
+    }
+
+    /// Who is tried.
+    pub(super) fn backend(&self) -> &Backend {
+        self.in_flight.holder().backend()
     }
 
     /// When it began.
@@ -59,7 +49,7 @@ impl Attempt {
 
     /// Settings of its upstream.
     pub(super) fn settings(&self) -> &crate::upstream::Settings {
-        &self.in_force.generation.upstreams[self.upstream].settings
+        &self.in_flight.holder().upstream().settings
     }
 
     /// The answer has ended whole, at time `now`.
@@ -86,9 +76,10 @@ impl Attempt {
             now,
         };
         self.ended = Some(outcome);
-        self.in_flight.stats().record(&outcome, &self.in_force.generation.upstreams[self.upstream].stats);
+        let standing = self.in_flight.holder();
+        standing.record(&outcome, &standing.upstream().stats);
         if let Some((candidate, age)) = self.candidate
-            && let Ok(mut picker) = self.in_force.pickers[self.upstream].try_borrow_mut()
+            && let Ok(mut picker) = standing.picker().try_borrow_mut()
         {
             picker.done(candidate, age, &outcome);
         }
@@ -119,18 +110,22 @@ impl Story {
         body: &mut RequestBody,
     ) -> Result<Answered, Failure> {
         let now = self.now();
-        let mut attempt = Attempt::begin(Rc::clone(&self.in_force), self.upstream, chosen, now);
+        let mut attempt = Attempt::begin(
+            Standing::new(&self.in_force, self.upstream, chosen.backend),
+            chosen.candidate,
+            now,
+        );
         let alarm = self.worker.alarms.alarm();
         match self.try_once(&mut attempt, &alarm, chosen.fresh, body).await {
             Ok((head, connection)) => {
                 attempt.status = head.status.as_u16();
                 attempt.first_byte = clock::span(attempt.began(), clock::now());
-                self.note_attempt(&attempt, 0);
+                self.note_attempt(chosen.backend, &attempt, 0);
                 Ok(Answered { head, connection, attempt, alarm })
             }
             Err(failure) => {
                 let outcome = attempt.end(failure.kind.verdict());
-                self.note_attempt(&attempt, outcome.total);
+                self.note_attempt(chosen.backend, &attempt, outcome.total);
                 self.log_failure(&attempt, &failure);
                 Err(failure)
             }
@@ -146,7 +141,7 @@ impl Story {
     ) -> Result<(Head, Box<Connection>), Failure> {
         let settings = attempt.settings();
         let oldest = attempt.began().saturating_sub(micros(settings.idle_timeout));
-        let kept = if fresh { None } else { self.worker.pools.take(attempt.backend.slot, oldest) };
+        let kept = if fresh { None } else { self.worker.pools.take(attempt.backend().slot, oldest) };
         let reused = kept.is_some();
         let mut connection = match kept {
             Some(connection) => connection,
@@ -180,7 +175,7 @@ impl Story {
 /// Opens a fresh connection within the connect timeout.
 async fn open(attempt: &mut Attempt) -> Result<Box<Connection>, Failure> {
     let limit = attempt.settings().connect_timeout;
-    let connected = tokio::time::timeout(limit, connect(&attempt.backend)).await;
+    let connected = tokio::time::timeout(limit, connect(attempt.backend())).await;
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
     let reason: Cow<'static, str> = match connected {
         Ok(Ok(stream)) => return Ok(Box::new(Connection::new(stream))),

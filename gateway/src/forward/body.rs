@@ -125,7 +125,7 @@ impl Relay {
             Poll::Pending if self.alarm.poll(cx).is_ready() => self.cut(Verdict::TimedOut, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Err(error))) => {
-                tracing::warn!("{}: {error}", self.attempt.backend.name);
+                tracing::warn!("{}: {error}", self.attempt.backend().name);
                 self.cut(Verdict::Broken, cx)
             }
             Poll::Ready(Some(Ok(frame))) => {
@@ -166,6 +166,6 @@ impl Relay {
 /// Keeps a connection whose exchange has ended for the next request, if it can serve one.
 pub(super) fn keep(worker: &Worker, attempt: &Attempt, connection: Box<Connection>, now: u64) {
     if connection.is_reusable() {
-        worker.pools.put(attempt.backend.slot, connection, attempt.settings().idle_connections, now);
+        worker.pools.put(attempt.backend().slot, connection, attempt.settings().idle_connections, now);
     }
 }

@@ -1,6 +1,7 @@
 //! What is in force: one consistent configuration, shared by all workers and never changed.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use http::HeaderName;
 
 use crate::policy::Picker;
 use crate::route::Table;
-use crate::stats::UpstreamStats;
+use crate::stats::{BackendStats, UpstreamStats};
 use crate::template::{Template, Variable};
 use crate::upstream::{Backend, Settings};
 
@@ -99,5 +100,40 @@ impl InForce {
     pub fn new(generation: Arc<Generation>, pickers: Vec<Picker>) -> Rc<Self> {
         let pickers = pickers.into_iter().map(RefCell::new).collect();
         Rc::new(Self { generation, pickers })
+    }
+}
+
+/// A backend, by where it stands in what is in force. A request holds this and not the backend:
+/// a shared counter of references is a cache line that workers would fight over.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    in_force: Rc<InForce>,
+    upstream: usize,
+    backend: usize,
+}
+
+impl Standing {
+    pub(super) fn new(in_force: &Rc<InForce>, upstream: usize, backend: usize) -> Self {
+        Self { in_force: Rc::clone(in_force), upstream, backend }
+    }
+
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.in_force.generation.upstreams[self.upstream]
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.upstream().backends[self.backend]
+    }
+
+    pub(super) fn picker(&self) -> &RefCell<Picker> {
+        &self.in_force.pickers[self.upstream]
+    }
+}
+
+impl Deref for Standing {
+    type Target = BackendStats;
+
+    fn deref(&self) -> &BackendStats {
+        &self.backend().stats
     }
 }

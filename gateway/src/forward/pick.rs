@@ -1,7 +1,6 @@
 //! Choosing a backend, and choosing again.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -10,12 +9,12 @@ use super::request_body::RequestBody;
 use super::retry::{Failure, Next};
 use super::story::Story;
 use crate::policy::{Ask, Decision, Picker};
-use crate::upstream::Backend;
 
 /// Whom the request goes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Chosen {
-    pub(super) backend: Arc<Backend>,
+    /// Where it stands among the upstream's backends.
+    pub(super) backend: usize,
     /// Whom the policy named: its candidate and the age of its picker. None for a backup that
     /// the gateway turned to itself.
     pub(super) candidate: Option<(u32, u64)>,
@@ -41,7 +40,7 @@ impl Story {
             }
             match decision {
                 Decision::Candidate(index) => {
-                    let backend = Arc::clone(&picker.candidates().backends[index as usize]);
+                    let backend = picker.candidates().places[index as usize] as usize;
                     return Ok(Chosen { backend, candidate: Some((index, picker.age())), fresh: false });
                 }
                 Decision::Reject(status) => return Err(rejected(status)),
@@ -57,13 +56,10 @@ impl Story {
     fn ask(&mut self, picker: &Picker) -> Ask {
         let attempt = self.tried.len() as u32;
         if attempt > 0 {
-            // Indices belong to the picker, which may have changed since the last attempt.
-            let slots = |slot| self.tried.iter().any(|tried| tried.backend.slot == slot);
-            let candidates = picker.candidates().backends.iter().enumerate();
-            self.facts.tried = candidates
-                .filter(|(_, backend)| slots(backend.slot))
-                .map(|(index, _)| index as u32)
-                .collect();
+            // Indices of candidates belong to the picker, which may have changed meanwhile.
+            let places = picker.candidates().places.iter().enumerate();
+            let tried = places.filter(|(_, place)| self.has_tried(**place as usize));
+            self.facts.tried = tried.map(|(index, _)| index as u32).collect();
         }
         let key = if self.facts.key.is_empty() {
             0
@@ -78,10 +74,14 @@ impl Story {
         self.upstream().settings.tries.is_none_or(|tries| self.tried.len() < tries as usize)
     }
 
-    fn untried_backup(&self) -> Option<Arc<Backend>> {
-        let tried = |slot| self.tried.iter().any(|tried| tried.backend.slot == slot);
-        let fit = |backend: &&Arc<Backend>| backend.backup && !backend.down && !tried(backend.slot);
-        self.upstream().backends.iter().find(fit).map(Arc::clone)
+    fn has_tried(&self, backend: usize) -> bool {
+        self.tried.iter().any(|tried| tried.backend == backend)
+    }
+
+    fn untried_backup(&self) -> Option<usize> {
+        let backends = self.upstream().backends.iter().enumerate();
+        let mut fit = backends.filter(|(_, backend)| backend.backup && !backend.down);
+        fit.find(|(place, _)| !self.has_tried(*place)).map(|(place, _)| place)
     }
 
     /// Goes on to the next attempt, or says what the client is told.

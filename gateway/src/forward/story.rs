@@ -21,7 +21,6 @@ use super::{InForce, Route, Upstream, Worker};
 use crate::listen::Peer;
 use crate::policy::Facts;
 use crate::stats::clock;
-use crate::upstream::Backend;
 
 /// Status of the log line when the client left before it was answered, as in nginx.
 const CLIENT_CLOSED: u16 = 499;
@@ -29,7 +28,8 @@ const CLIENT_CLOSED: u16 = 499;
 /// An attempt, for the log. Times in microseconds.
 #[derive(Debug)]
 pub(super) struct Tried {
-    pub(super) backend: Arc<Backend>,
+    /// Where it stands among the upstream's backends.
+    pub(super) backend: usize,
     pub(super) status: u16,
     pub(super) connect: u32,
     pub(super) first_byte: u32,
@@ -212,15 +212,9 @@ impl Story {
         self.declares_length
     }
 
-    pub(super) fn note_attempt(&mut self, attempt: &Attempt, total: u32) {
-        let Attempt { backend, status, connect, first_byte, .. } = attempt;
-        self.tried.push(Tried {
-            backend: Arc::clone(backend),
-            status: *status,
-            connect: *connect,
-            first_byte: *first_byte,
-            total,
-        });
+    pub(super) fn note_attempt(&mut self, backend: usize, attempt: &Attempt, total: u32) {
+        let Attempt { status, connect, first_byte, .. } = *attempt;
+        self.tried.push(Tried { backend, status, connect, first_byte, total });
     }
 
     pub(super) fn end_attempt(&mut self, total: u32) {
@@ -232,7 +226,7 @@ impl Story {
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
         let FailureKind::Backend(verdict, reason) = &failure.kind else { return };
         let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
-        let (upstream, backend) = (&self.upstream().name, &attempt.backend.name);
+        let (upstream, backend) = (&self.upstream().name, &attempt.backend().name);
         let more =
             if unsaid == 0 { String::new() } else { format!(" ({unsaid} more like this went unsaid)") };
         tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());

@@ -85,7 +85,9 @@ impl Story {
     fn write_upstream(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         match variable {
             Variable::UpstreamAddr => {
-                self.each(out, |tried, out| out.extend_from_slice(tried.backend.name.as_bytes()));
+                self.each(out, |tried, out| {
+                    out.extend_from_slice(self.upstream().backends[tried.backend].name.as_bytes());
+                });
             }
             Variable::UpstreamStatus => self.each(out, |tried, out| match tried.status {
                 0 => out.extend_from_slice(b"502"),

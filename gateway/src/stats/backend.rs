@@ -13,20 +13,31 @@ const UNKNOWN_LATENCY: f32 = 9.965_784;
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct BackendStats {
-    in_flight: AtomicU32,
-    failures_in_a_row: AtomicU32,
-    /// Sum of the start times of what is in flight, so that the mean age is one subtraction.
-    started_sum: AtomicU64,
+    hot: Hot,
     last_used: AtomicU64,
     latency: DecayedMean,
     first_byte: DecayedMean,
     connect: DecayedMean,
     failures: DecayedShare,
-    totals: [AtomicU64; Verdict::ALL.len()],
     reported: AtomicU64,
     reported_at: AtomicU64,
     known_since: u64,
 }
+
+/// What every attempt writes, on a cache line of its own: with two workers each write moves the
+/// line from core to core, and what is only read must not move with it.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Hot {
+    in_flight: AtomicU32,
+    failures_in_a_row: AtomicU32,
+    /// Sum of the start times of what is in flight, so that the mean age is one subtraction.
+    started_sum: AtomicU64,
+    totals: [AtomicU64; Verdict::ALL.len()],
+}
+
+/// `last_used` is written no more often than this, microseconds.
+const USED_GRAIN: u64 = 1_000;
 
 /// What is known about an upstream as a whole: where a backend without samples starts.
 #[derive(Debug, Default)]
@@ -49,15 +60,12 @@ impl UpstreamStats {
 impl Default for BackendStats {
     fn default() -> Self {
         Self {
-            in_flight: AtomicU32::new(0),
-            failures_in_a_row: AtomicU32::new(0),
-            started_sum: AtomicU64::new(0),
+            hot: Hot::default(),
             last_used: AtomicU64::new(0),
             latency: DecayedMean::default(),
             first_byte: DecayedMean::default(),
             connect: DecayedMean::default(),
             failures: DecayedShare::default(),
-            totals: Default::default(),
             reported: AtomicU64::new(0),
             reported_at: AtomicU64::new(0),
             known_since: clock::now(),
@@ -67,21 +75,23 @@ impl Default for BackendStats {
 
 impl BackendStats {
     pub(super) fn begin(&self, now: u64) {
-        self.in_flight.fetch_add(1, Relaxed);
-        self.started_sum.fetch_add(now, Relaxed);
-        self.last_used.store(now, Relaxed);
+        self.hot.in_flight.fetch_add(1, Relaxed);
+        self.hot.started_sum.fetch_add(now, Relaxed);
+        if now.saturating_sub(self.last_used.load(Relaxed)) >= USED_GRAIN {
+            self.last_used.store(now, Relaxed);
+        }
     }
 
     pub(super) fn end(&self, began: u64) {
-        self.in_flight.fetch_sub(1, Relaxed);
-        self.started_sum.fetch_sub(began, Relaxed);
+        self.hot.in_flight.fetch_sub(1, Relaxed);
+        self.hot.started_sum.fetch_sub(began, Relaxed);
     }
 
     /// Learns from an ended attempt. A failure counts as slow, never as fast: it can raise the
     /// mean response time but not lower it, else a backend that fails at once would look like
     /// the best of all.
     pub fn record(&self, outcome: &Outcome, upstream: &UpstreamStats) {
-        self.totals[outcome.verdict as usize].fetch_add(1, Relaxed);
+        self.hot.totals[outcome.verdict as usize].fetch_add(1, Relaxed);
         if outcome.verdict == Verdict::Cancelled {
             return;
         }
@@ -92,13 +102,13 @@ impl BackendStats {
             self.connect.record(outcome.connect, now);
         }
         if failed {
-            self.failures_in_a_row.fetch_add(1, Relaxed);
+            self.hot.failures_in_a_row.fetch_add(1, Relaxed);
             let usual = self.latency.relaxed(upstream.rest(), now);
             self.latency.record(outcome.total.max(usual), now);
             return;
         }
-        if self.failures_in_a_row.load(Relaxed) != 0 {
-            self.failures_in_a_row.store(0, Relaxed);
+        if self.hot.failures_in_a_row.load(Relaxed) != 0 {
+            self.hot.failures_in_a_row.store(0, Relaxed);
         }
         self.first_byte.record(outcome.first_byte, now);
         self.latency.record(outcome.total, now);
@@ -114,7 +124,7 @@ impl BackendStats {
     /// Attempts begun and not ended.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Relaxed)
+        self.hot.in_flight.load(Relaxed)
     }
 
     /// Mean response time, microseconds, at least 1; that of the upstream when this backend has
@@ -132,7 +142,7 @@ impl BackendStats {
             return 0;
         }
         // The two atomics are read one after the other: a race can only blur the mean.
-        clock::span(self.started_sum.load(Relaxed) / in_flight, now)
+        clock::span(self.hot.started_sum.load(Relaxed) / in_flight, now)
     }
 
     /// Decayed share of failed attempts, parts per million.
@@ -144,13 +154,13 @@ impl BackendStats {
     /// Failures since the last success.
     #[must_use]
     pub fn failures_in_a_row(&self) -> u32 {
-        self.failures_in_a_row.load(Relaxed)
+        self.hot.failures_in_a_row.load(Relaxed)
     }
 
     /// Attempts that ended so.
     #[must_use]
     pub fn total(&self, verdict: Verdict) -> u64 {
-        self.totals[verdict as usize].load(Relaxed)
+        self.hot.totals[verdict as usize].load(Relaxed)
     }
 
     /// Mean time to the head of an answer, microseconds.

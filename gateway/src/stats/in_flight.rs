@@ -1,22 +1,25 @@
 //! The guard that counts an attempt for as long as it lives.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use super::BackendStats;
 
 /// An attempt in flight *is* this value: creating it counts, dropping it ends the count. It
 /// travels inside the body of the answer, so that an error, a cut connection or a client that
 /// leaves cannot be forgotten.
+///
+/// `H` leads to the backend's statistics. On the request path it is something of the worker's own:
+/// a shared counter of references would be one more cache line for workers to fight over.
 #[derive(Debug)]
-pub struct InFlight {
-    stats: Arc<BackendStats>,
+pub struct InFlight<H: Deref<Target = BackendStats>> {
+    stats: H,
     began: u64,
 }
 
-impl InFlight {
+impl<H: Deref<Target = BackendStats>> InFlight<H> {
     /// Begins to count an attempt at time `now` (microseconds).
     #[must_use]
-    pub fn begin(stats: Arc<BackendStats>, now: u64) -> Self {
+    pub fn begin(stats: H, now: u64) -> Self {
         stats.begin(now);
         Self { stats, began: now }
     }
@@ -27,14 +30,14 @@ impl InFlight {
         self.began
     }
 
-    /// The backend's statistics.
+    /// What leads to the backend's statistics.
     #[must_use]
-    pub fn stats(&self) -> &BackendStats {
+    pub fn holder(&self) -> &H {
         &self.stats
     }
 }
 
-impl Drop for InFlight {
+impl<H: Deref<Target = BackendStats>> Drop for InFlight<H> {
     fn drop(&mut self) {
         self.stats.end(self.began);
     }
@@ -42,6 +45,8 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]

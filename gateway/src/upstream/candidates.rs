@@ -25,6 +25,8 @@ pub struct Candidates {
     /// The candidates; the index in this list is what policies choose by. Never empty when a
     /// policy is asked.
     pub backends: Box<[Arc<Backend>]>,
+    /// Where each candidate stands among all backends of the upstream.
+    pub places: Box<[u32]>,
     /// All backends of the tier, in the order of the configuration.
     pub members: Box<[Member]>,
 }
@@ -35,15 +37,17 @@ impl Candidates {
     pub fn of(upstream: Arc<str>, stats: Arc<UpstreamStats>, backends: &[Arc<Backend>]) -> Self {
         let fit = |backup: bool| backends.iter().any(|b| b.backup == backup && !b.down);
         let backup = !fit(false) && fit(true);
-        let mut chosen = Vec::new();
-        let members = backends.iter().filter(|b| b.backup == backup).map(|backend| {
+        let (mut chosen, mut places) = (Vec::new(), Vec::new());
+        let tier = backends.iter().enumerate().filter(|(_, b)| b.backup == backup);
+        let members = tier.map(|(place, backend)| {
             let candidate = (!backend.down).then(|| {
                 chosen.push(Arc::clone(backend));
+                places.push(place as u32);
                 chosen.len() as u32 - 1
             });
             Member { backend: Arc::clone(backend), candidate }
         });
         let members = members.collect();
-        Self { upstream, stats, backends: chosen.into(), members }
+        Self { upstream, stats, backends: chosen.into(), places: places.into(), members }
     }
 }
