@@ -87,7 +87,7 @@ fn log2(micros: u32) -> f32 {
 
 fn exp2(log2: f32) -> u32 {
     const LARGEST: f32 = 2_147_483_520.0; // the largest f32 below 2^31
-    power_of_two(log2).round().clamp(1.0, LARGEST) as u32
+    (power_of_two(log2) + 0.5).clamp(1.0, LARGEST) as u32
 }
 
 /// 2^x to five digits, in a few nanoseconds: a policy that scans reads one mean a backend, and
@@ -96,10 +96,11 @@ fn exp2(log2: f32) -> u32 {
 fn power_of_two(x: f32) -> f32 {
     const SERIES: [f32; 5] = [std::f32::consts::LN_2, 0.240_226_5, 0.055_504_1, 0.009_618_1, 0.001_333_4];
     let x = x.clamp(-126.0, 126.0);
-    let whole = x.round_ties_even();
-    let rest = x - whole;
+    // Rounding by conversion: `round` is a call into the library on processors without SSE4.1.
+    let whole = (x + 0.5f32.copysign(x)) as i32;
+    let rest = x - whole as f32;
     let series = SERIES.iter().rev().fold(0.0, |sum, term| (sum + term) * rest);
-    f32::from_bits(((whole as i32 + 127) as u32) << 23) * (1.0 + series)
+    f32::from_bits(((whole + 127) as u32) << 23) * (1.0 + series)
 }
 
 fn pack(mean: f32, at_ms: u32) -> u64 {
