@@ -1,8 +1,8 @@
 //! Pointsman: an HTTP gateway in which every choice of a backend is made by a sandboxed
 //! WebAssembly component, the *policy*.
 //!
-//! This crate is a map and no code. A request walks the rooms from [`listen`] downwards, and
-//! imports point the same way.
+//! This crate is a map and no code. Imports point downwards, but for one pair: [`forward`] answers
+//! what [`listen`] hands it, so it imports `listen`, which knows nobody who answers.
 //!
 //! | room | what it does | what it does not know |
 //! |---|---|---|

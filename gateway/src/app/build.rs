@@ -7,6 +7,7 @@ use super::Shelf;
 use super::known::Known;
 use crate::config::{Loaded, Place, Problems, model};
 use crate::forward::{Generation, Route, Upstream};
+use crate::observe::AccessLog;
 use crate::policy::{Birth, Engine, Instance, Limits, Policy, Report, Roster, Rules, try_out};
 use crate::route::Table;
 use crate::stats::UpstreamStats;
@@ -65,13 +66,13 @@ impl Plan {
 /// # Errors
 /// All problems with policies.
 pub fn plan(loaded: &Loaded, engine: &Engine) -> Result<Plan, Problems> {
-    Builder { loaded, engine, known: Known::default(), number: 1, log_uses: &|_| false }.plan()
+    Builder { loaded, engine, known: Known::default(), number: 1, log: None }.plan()
 }
 
 /// Tries the policies of a configuration that may be wrong elsewhere, as far as they can be tried.
 #[must_use]
 pub fn try_policies(loaded: &Loaded, engine: &Engine) -> Problems {
-    let builder = Builder { loaded, engine, known: Known::default(), number: 1, log_uses: &|_| false };
+    let builder = Builder { loaded, engine, known: Known::default(), number: 1, log: None };
     builder.upstreams().err().unwrap_or_else(|| Problems::new(Arc::clone(&loaded.sources)))
 }
 
@@ -81,15 +82,15 @@ pub(super) struct Builder<'a> {
     pub(super) engine: &'a Engine,
     pub(super) known: Known,
     pub(super) number: u64,
-    /// Does the access log show this variable?
-    pub(super) log_uses: &'a dyn Fn(&Variable) -> bool,
+    /// What is not shown there need not be measured.
+    pub(super) log: Option<&'a AccessLog>,
 }
 
 impl Builder<'_> {
     pub(super) fn plan(self) -> Result<Plan, Problems> {
-        let (loaded, number, log_uses) = (self.loaded, self.number, self.log_uses);
+        let (loaded, number, log) = (self.loaded, self.number, self.log);
         let (upstreams, makings, mut known) = self.upstreams()?;
-        let generation = Arc::new(generation(loaded, number, log_uses, upstreams.into()));
+        let generation = Arc::new(generation(loaded, number, log, upstreams.into()));
         let backends = generation.upstreams.iter().flat_map(|upstream| &upstream.backends);
         let slots: HashSet<usize> = backends.map(|backend| backend.slot).collect();
         let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
@@ -185,14 +186,15 @@ impl Builder<'_> {
 fn generation(
     loaded: &Loaded,
     number: u64,
-    log_uses: &dyn Fn(&Variable) -> bool,
+    log: Option<&AccessLog>,
     upstreams: Box<[Upstream]>,
 ) -> Generation {
     let config = &loaded.config;
     let routes: Vec<(Arc<Route>, &model::Route)> =
         config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
-    let uses =
-        |variable: &Variable| log_uses(variable) || routes.iter().any(|(route, _)| route.uses(variable));
+    let uses = |variable: &Variable| {
+        log.is_some_and(|log| log.uses(variable)) || routes.iter().any(|(route, _)| route.uses(variable))
+    };
     let (explain, time_picks) = (uses(&Variable::PickExplanation), uses(&Variable::PickTime));
     let mut table = Table::default();
     for (route, configured) in routes {
@@ -208,7 +210,7 @@ fn generation(
         body_timeout,
         explain,
         time_picks,
-        keep_answer_headers: true,
+        keep_answer_headers: log.is_some_and(AccessLog::shows_answer_headers),
     }
 }
 

@@ -350,6 +350,5 @@ fn plan(
     number: u64,
     access_log: Option<&AccessLog>,
 ) -> Result<Plan, Problems> {
-    let log_uses = |variable: &_| access_log.is_some_and(|log| log.uses(variable));
-    Builder { loaded, engine, known, number, log_uses: &log_uses }.plan()
+    Builder { loaded, engine, known, number, log: access_log }.plan()
 }

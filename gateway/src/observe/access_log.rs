@@ -65,6 +65,15 @@ impl AccessLog {
         self.format.uses(variable)
     }
 
+    /// Does a line show fields of the answer, or their size? Only then need they be kept.
+    #[must_use]
+    pub fn shows_answer_headers(&self) -> bool {
+        let of_answer = |variable: &Variable| {
+            matches!(variable, Variable::SentHeader(_) | Variable::UpstreamHeader(_) | Variable::BytesSent)
+        };
+        self.format.uses_any(of_answer)
+    }
+
     /// Opens the file again by its name, before the next line is written. Does not wait. When it
     /// cannot be opened the old one stays in use, and the gateway's log says so.
     pub fn reopen(&self) {

@@ -81,9 +81,15 @@ impl Format {
     /// Does a line show this variable?
     #[must_use]
     pub fn uses(&self, variable: &Variable) -> bool {
+        self.uses_any(|used| used == variable)
+    }
+
+    /// Does a line show a variable of this kind?
+    #[must_use]
+    pub fn uses_any(&self, kind: impl Fn(&Variable) -> bool) -> bool {
         match &self.0 {
-            Shape::Text(template, _) => template.uses(variable),
-            Shape::Json(fields) => fields.iter().any(|field| field.variable == *variable),
+            Shape::Text(template, _) => template.variables().any(kind),
+            Shape::Json(fields) => fields.iter().any(|field| kind(&field.variable)),
         }
     }
 
