@@ -16,6 +16,7 @@
 //! | [`route`] | host and path to route; pure | sockets, time |
 //! | [`policy`] | policies: engine, component, instance, roster | hyper |
 //! | [`upstream`] | backends: addresses, connections, pools, the HTTP/1.1 client | routes, policies |
+//! | [`http1`] | the bytes of HTTP/1.1, as both ends of the gateway read and write them | sockets |
 //! | [`stats`] | counters, moving averages, the in-flight guard | anything but numbers and time |
 //! | [`observe`] | access log, the gateway's own log | what it logs |
 //! | [`alarm`] | coarse deadlines of a worker | what they are for |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod forward;
+pub mod http1;
 pub mod listen;
 pub mod observe;
 pub mod policy;

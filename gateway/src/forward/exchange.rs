@@ -10,6 +10,7 @@ use super::pump::{Stop, Waiting, pump};
 use super::request_body::RequestBody;
 use super::retry::FailureKind;
 use crate::alarm::Alarm;
+use crate::http1::Invalid;
 use crate::stats::Verdict;
 use crate::upstream::http1::{Connection, Error, Head};
 
@@ -92,7 +93,7 @@ impl<'a> Exchange<'a> {
     fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
         self.interim += u32::from(head.status.is_informational());
         if self.interim > MAX_INTERIM {
-            return Err(broken(&Error::Invalid("a flood of interim answers")));
+            return Err(broken(&Error::Invalid(Invalid("a flood of interim answers"))));
         }
         Ok(head)
     }

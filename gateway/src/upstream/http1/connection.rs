@@ -2,13 +2,12 @@
 
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
 use http_body::Frame;
 
-use super::chunked::{Chunked, Found, may_trail};
-use super::outgoing::Outgoing;
 use super::{Error, Framing, Head, head};
+use crate::http1::{Chunked, Found, Outgoing};
 use crate::upstream::Stream;
 
 /// Room for a head and a small body; what most answers need.
@@ -85,24 +84,12 @@ impl Connection {
 
     /// Queues a piece of the request's body. Call it only after a flush.
     pub fn send(&mut self, data: Bytes, chunked: bool) {
-        match (chunked, data.is_empty()) {
-            (_, true) => {}
-            (true, false) => self.outgoing.push_chunk(data),
-            (false, false) => self.outgoing.push(data),
-        }
+        self.outgoing.push(data, chunked);
     }
 
     /// Queues the end of a chunked body with its trailers.
     pub fn send_end(&mut self, trailers: Option<&HeaderMap>) {
-        let out = &mut self.outgoing.framing;
-        out.put_slice(b"0\r\n");
-        for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {
-            out.put_slice(name.as_str().as_bytes());
-            out.put_slice(b": ");
-            out.put_slice(value.as_bytes());
-            out.put_slice(b"\r\n");
-        }
-        out.put_slice(b"\r\n");
+        self.outgoing.push_end(trailers);
     }
 
     /// The next head, interim (1xx) or final, of the answer to a request with this method.
@@ -164,7 +151,7 @@ impl Connection {
     fn decode(&mut self) -> Result<Found, Error> {
         match &mut self.body {
             Body::Ended => Ok(Found::End(None)),
-            Body::Chunked(state) => state.decode(&mut self.incoming),
+            Body::Chunked(state) => Ok(state.decode(&mut self.incoming)?),
             _ if self.incoming.is_empty() => Ok(Found::More),
             Body::UntilClose => Ok(Found::Data(self.incoming.split().freeze())),
             Body::Length(left) => {

@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::http1;
+
 /// Why an exchange with a backend failed after the connection stood.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -15,7 +17,7 @@ pub enum Error {
     Cut,
     /// The answer was not HTTP/1, or framed in a way that two readers could read differently.
     #[error("the backend's answer is not valid HTTP: {0}")]
-    Invalid(&'static str),
+    Invalid(#[from] http1::Invalid),
     /// The answer's head is larger than the gateway reads.
     #[error("the head of the backend's answer is larger than {0} bytes")]
     HeadTooLarge(usize),

@@ -7,8 +7,9 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use smallvec::SmallVec;
 
-use super::framing::{self, Declared};
+use super::framing::Declared;
 use super::{Error, Framing};
+use crate::http1::{Invalid, Place, decimal, offence};
 
 /// Most bytes of an answer's head.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -44,30 +45,16 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head
             return Err(Error::HeadTooLarge(MAX_HEAD));
         }
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(Error::Invalid(reason(error))),
+        Err(error) => return Err(offence(error).into()),
     };
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let status = status.ok_or(Error::Invalid("a status code out of range"))?;
+    let status = status.ok_or(Invalid("a status code out of range"))?;
     let version_11 = response.version == Some(1);
-    let start = buffer.as_ptr() as usize;
+    let start = buffer.as_ptr();
     let places: SmallVec<[Place; 24]> =
         response.headers.iter().map(|field| Place::of(field, start)).collect();
     let bytes = buffer.split_to(length).freeze();
     finish(method, status, version_11, fields(&bytes, &places)?).map(Some)
-}
-
-/// Where a field stands in the buffer: the parse borrows the buffer, the values shall share it.
-struct Place {
-    name: (usize, usize),
-    value: (usize, usize),
-}
-
-impl Place {
-    fn of(field: &httparse::Header<'_>, start: usize) -> Self {
-        let name = field.name.as_ptr() as usize - start;
-        let value = field.value.as_ptr() as usize - start;
-        Self { name: (name, name + field.name.len()), value: (value, value + field.value.len()) }
-    }
 }
 
 /// What the fields say of this connection and of the framing. They end here, so they are noted
@@ -80,19 +67,11 @@ struct Noted {
     connection: SmallVec<[HeaderValue; 1]>,
 }
 
-fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Error> {
+fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Invalid> {
     let mut headers = HeaderMap::with_capacity(places.len());
     let mut noted = Noted::default();
-    for Place { name, value } in places {
-        let name =
-            HeaderName::from_bytes(&bytes[name.0..name.1]).map_err(|_| Error::Invalid("a field name"))?;
-        let value = if value.0 == value.1 {
-            // An empty slice may point anywhere; it need not lie within the buffer.
-            HeaderValue::from_static("")
-        } else {
-            HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1))
-                .map_err(|_| Error::Invalid("a field value"))?
-        };
+    for place in places {
+        let (name, value) = place.take(bytes)?;
         if noted.keeps(&name, &value)? {
             headers.append(name, value);
         }
@@ -102,11 +81,11 @@ fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Error> 
 
 impl Noted {
     /// Notes what there is to note, and says whether the field goes on to the client.
-    fn keeps(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Error> {
+    fn keeps(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Invalid> {
         match name.as_str() {
             "content-length" => {
                 self.lengths += 1;
-                self.framing.length = Some(framing::decimal(value.as_bytes())?);
+                self.framing.length = Some(decimal(value.as_bytes())?);
                 return Ok(true);
             }
             "transfer-encoding" => {
@@ -120,11 +99,11 @@ impl Noted {
         Ok(false)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Invalid> {
         match (self.lengths, self.codings) {
             (0 | 1, 0 | 1) => Ok(()),
-            (0 | 1, _) => Err(Error::Invalid("two Transfer-Encoding fields")),
-            _ => Err(Error::Invalid("two Content-Length fields")),
+            (0 | 1, _) => Err(Invalid("two Transfer-Encoding fields")),
+            _ => Err(Invalid("two Content-Length fields")),
         }
     }
 
@@ -154,7 +133,7 @@ fn finish(
     (mut headers, noted): (HeaderMap, Noted),
 ) -> Result<Head, Error> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::Invalid("101 Switching Protocols, which nobody asked for"));
+        return Err(Invalid("101 Switching Protocols, which nobody asked for").into());
     }
     noted.check()?;
     let framing = if status.is_informational() {
@@ -164,18 +143,6 @@ fn finish(
     };
     let keep_alive = noted.strip_named(&mut headers, version_11) && framing != Framing::UntilClose;
     Ok(Head { status, headers, framing, keep_alive })
-}
-
-fn reason(error: httparse::Error) -> &'static str {
-    match error {
-        httparse::Error::HeaderName => "a field name",
-        httparse::Error::HeaderValue => "a field value",
-        httparse::Error::NewLine => "a line end",
-        httparse::Error::Status => "the status line",
-        httparse::Error::Token => "a token",
-        httparse::Error::TooManyHeaders => "too many fields",
-        httparse::Error::Version => "the version",
-    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,10 @@
 //! the kernel (may it be sent again?), which interim answers came, whether bytes are left over
 //! (never use that connection again), and whether an answer was cut.
 
-mod chunked;
 mod connection;
 mod error;
 mod framing;
 mod head;
-mod outgoing;
 
 pub use connection::Connection;
 pub use error::Error;

@@ -1,10 +1,10 @@
 //! The chunked coding, RFC 9112 section 7.1, strictly: lines end in CRLF, sizes are hex digits.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-use super::Error;
+use super::Invalid;
 
 /// Longest chunk size line, extensions included.
 const MAX_LINE: usize = 4 * 1024;
@@ -15,7 +15,7 @@ const MAX_FIELDS: usize = 64;
 
 /// Where the decoder stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunked {
+pub(crate) enum Chunked {
     /// Before a chunk's size line.
     Size,
     /// Within a chunk, so many bytes before its end.
@@ -30,7 +30,7 @@ pub(super) enum Chunked {
 
 /// What the decoder found.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// Some data.
     Data(Bytes),
     /// The end, with the trailer fields if there were any.
@@ -40,7 +40,7 @@ pub(super) enum Found {
 }
 
 impl Chunked {
-    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Found, Error> {
+    pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Found, Invalid> {
         loop {
             match *self {
                 Self::Size => match size(buffer)? {
@@ -58,7 +58,7 @@ impl Chunked {
                 Self::DataEnd => {
                     let end = &buffer[..buffer.len().min(2)];
                     if !b"\r\n".starts_with(end) {
-                        return Err(Error::Invalid("a chunk longer than its size"));
+                        return Err(Invalid("a chunk longer than its size"));
                     }
                     if end.len() < 2 {
                         return Ok(Found::More);
@@ -80,23 +80,22 @@ impl Chunked {
 }
 
 /// Takes a size line.
-fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Error> {
+fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Invalid> {
     let Some(end) = memchr::memchr(b'\n', buffer) else {
         return if buffer.len() > MAX_LINE {
-            Err(Error::Invalid("a chunk size line without end"))
+            Err(Invalid("a chunk size line without end"))
         } else {
             Ok(None)
         };
     };
-    let line = buffer[..end]
-        .strip_suffix(b"\r")
-        .ok_or(Error::Invalid("a chunk size line that ends in a bare LF"))?;
+    let line =
+        buffer[..end].strip_suffix(b"\r").ok_or(Invalid("a chunk size line that ends in a bare LF"))?;
     if line.len() > MAX_LINE || line.contains(&b'\r') {
-        return Err(Error::Invalid("a chunk size line"));
+        return Err(Invalid("a chunk size line"));
     }
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     if !(1..=16).contains(&digits) || !matches!(line.get(digits), None | Some(b';')) {
-        return Err(Error::Invalid("a chunk size"));
+        return Err(Invalid("a chunk size"));
     }
     let mut size = 0u64;
     for digit in &line[..digits] {
@@ -107,22 +106,21 @@ fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Error> {
 }
 
 /// Takes the trailer section. Fields that frame or route are dropped (RFC 9110 section 6.5.1).
-fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
+fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Invalid> {
     let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let (length, fields) = match httparse::parse_headers(buffer, &mut slots) {
         Ok(httparse::Status::Complete(complete)) => complete,
         Ok(httparse::Status::Partial) if buffer.len() > MAX_TRAILERS => {
-            return Err(Error::Invalid("trailers without end"));
+            return Err(Invalid("trailers without end"));
         }
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(Error::Invalid("a trailer field")),
+        Err(_) => return Err(Invalid("a trailer field")),
     };
     let mut map = HeaderMap::new();
     for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| Error::Invalid("a trailer field name"))?;
-        let value =
-            HeaderValue::from_bytes(field.value).map_err(|_| Error::Invalid("a trailer field value"))?;
+        let name =
+            HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Invalid("a trailer field name"))?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|_| Invalid("a trailer field value"))?;
         if may_trail(&name) {
             map.append(name, value);
         }
@@ -132,8 +130,7 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Error> {
 }
 
 /// May this field stand in a trailer section? Those that frame, route or authenticate may not.
-#[must_use]
-pub(super) fn may_trail(name: &HeaderName) -> bool {
+fn may_trail(name: &HeaderName) -> bool {
     const NEVER: [HeaderName; 14] = [
         header::TRANSFER_ENCODING,
         header::CONTENT_LENGTH,
@@ -153,17 +150,30 @@ pub(super) fn may_trail(name: &HeaderName) -> bool {
     !NEVER.contains(name)
 }
 
+/// Writes the end of a chunked body with its trailer section.
+pub(crate) fn write_trailers(trailers: Option<&HeaderMap>, out: &mut BytesMut) {
+    out.put_slice(b"0\r\n");
+    for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {
+        for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.put_slice(piece);
+        }
+    }
+    out.put_slice(b"\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Error> {
+    const CUT: Invalid = Invalid("cut");
+
+    fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Invalid> {
         let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(text), String::new());
         loop {
             match state.decode(&mut buffer)? {
                 Found::Data(bytes) => data.push_str(std::str::from_utf8(&bytes).unwrap()),
                 Found::End(trailers) => return Ok((data, trailers, buffer.len())),
-                Found::More => return Err(Error::Cut),
+                Found::More => return Err(CUT),
             }
         }
     }
@@ -210,7 +220,7 @@ mod tests {
             "11111111111111111\r\n",
             "5 5\r\nabcde\r\n0\r\n\r\n",
         ] {
-            assert!(matches!(decode(text), Err(Error::Invalid(_))), "{text:?}");
+            assert!(decode(text).is_err_and(|error| error != CUT), "{text:?}");
         }
     }
 }
