@@ -78,6 +78,7 @@ mod scenarios {
     }
     /// The command line, signals and the control socket.
     mod commands {
+        mod build; // policy build
         mod check;
         mod control; // state and metrics
         mod demo; // everything in one process

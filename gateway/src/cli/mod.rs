@@ -3,7 +3,7 @@
 mod check;
 mod command;
 mod demo;
-mod inspect;
+mod policy;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -58,16 +58,7 @@ enum Command {
     Reopen,
     /// Work on policies
     #[command(subcommand)]
-    Policy(PolicyCommand),
-}
-
-#[derive(Subcommand)]
-enum PolicyCommand {
-    /// Show what a policy file exports and imports, and whether it can serve
-    Inspect {
-        /// A component, a core module or WAT text; or the name of a built-in policy
-        policy: PathBuf,
-    },
+    Policy(policy::PolicyCommand),
 }
 
 /// What a command ends with.
@@ -106,7 +97,7 @@ pub fn main() -> ExitCode {
         Some(Command::Stop) => command::send(config, "/stop"),
         Some(Command::Quit) => command::send(config, "/quit"),
         Some(Command::Reopen) => command::send(config, "/reopen"),
-        Some(Command::Policy(PolicyCommand::Inspect { policy })) => inspect::inspect(&policy),
+        Some(Command::Policy(command)) => policy::policy(&command),
     };
     code.into()
 }

@@ -8,6 +8,10 @@ pub enum LoadError {
     /// WAT that does not parse; the text names line and column and shows the place.
     #[error("the text is not WebAssembly text (WAT):\n{0}")]
     Wat(String),
+    /// WebAssembly that breaks a rule, most often a type where another belongs; the text names the
+    /// line, or the function of a binary.
+    #[error("the module breaks a rule of WebAssembly:\n{0}")]
+    Invalid(String),
     /// Neither WebAssembly nor text.
     #[error("the file is neither WebAssembly (`\\0asm`) nor WebAssembly text (WAT): {0}")]
     Foreign(String),

@@ -19,6 +19,11 @@ pub(super) fn text(guest: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A guest as a core module.
+pub(super) fn assembled(guest: &str) -> Vec<u8> {
+    super::text::assemble(guest, str::from_utf8(&text(guest)).unwrap()).unwrap()
+}
+
 pub(super) fn load(guest: &str) -> Arc<Policy> {
     load_as(guest, guest)
 }

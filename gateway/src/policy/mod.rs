@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `engine` | the one [`Engine`]: compiler settings, epochs, what is compiled already |
-//! | `source`, `package` | from a file (component, core module, WAT text) to a component; the WIT |
+//! | `source`, `text`, `package` | from a file (component, core module, WAT text) to a component; the WIT |
 //! | `component`, `error` | a compiled [`Policy`], or why a file is none |
 //! | `birth`, `instance`, `limits`, `deadline`, `fault` | an [`Instance`], what it may use, what can go wrong |
 //! | `imports`, `view`, `journal`, `facts` | what a policy may ask, and may say |
@@ -33,6 +33,7 @@ mod picker;
 mod roster;
 mod source;
 mod tally;
+mod text;
 mod trial;
 mod view;
 mod wasi;

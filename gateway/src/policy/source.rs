@@ -3,14 +3,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use wasmparser::{ExternalKind, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::WorldId;
 
 use super::error::LoadError;
-use super::package;
+use super::{package, text};
 
 /// What a Wasm binary contains, as far as packing needs to know.
 #[derive(Default)]
@@ -32,6 +31,7 @@ pub fn to_component<'a>(name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Lo
         return Ok(binary);
     }
     let core = read_core(&binary).map_err(|e| LoadError::Broken(e.to_string()))?;
+    check_rules(&binary)?;
     let mut module = binary.into_owned();
     if !core.has_wit {
         check_core_imports(&core)?;
@@ -45,11 +45,8 @@ fn assemble<'a>(name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError>
     if bytes.starts_with(b"\0asm") {
         return Ok(Cow::Borrowed(bytes));
     }
-    let text = str::from_utf8(bytes).map_err(|error| LoadError::Foreign(error.to_string()))?;
-    wat::Parser::new()
-        .parse_str(Some(Path::new(name)), text)
-        .map(Cow::Owned)
-        .map_err(|e| LoadError::Wat(e.to_string()))
+    let written = str::from_utf8(bytes).map_err(|error| LoadError::Foreign(error.to_string()))?;
+    text::assemble(name, written).map(Cow::Owned)
 }
 
 fn read_core(binary: &[u8]) -> wasmparser::Result<Core> {
@@ -75,6 +72,14 @@ fn read_core(binary: &[u8]) -> wasmparser::Result<Core> {
         }
     }
     Ok(core)
+}
+
+/// Packing would find out as well that a module is invalid, but not say where.
+fn check_rules(binary: &[u8]) -> Result<(), LoadError> {
+    let Err(error) = wasmparser::Validator::new().validate_all(binary) else { return Ok(()) };
+    let place = text::function_at(binary, error.offset() as usize);
+    let place = place.unwrap_or_else(|| format!("at offset {:#x}", error.offset()));
+    Err(LoadError::Invalid(format!("{} ({place})", error.message())))
 }
 
 /// A module without WIT of its own can only import what our WIT describes.
@@ -157,7 +162,12 @@ fn world_of(interfaces: &BTreeSet<&str>) -> Result<(wit_parser::Resolve, WorldId
 
 fn pack(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     let encoder = ComponentEncoder::default().validate(true).module(module);
-    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| LoadError::Pack(format!("{error:#}")))
+    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| {
+        let error = format!("{error:#}");
+        // Where in the packer it came up helps nobody; the function and its types follow.
+        let told = error.strip_prefix("failed to decode world from module: module was not valid: ");
+        LoadError::Pack(told.unwrap_or(&error).to_owned())
+    })
 }
 
 #[cfg(test)]

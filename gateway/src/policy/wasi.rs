@@ -263,7 +263,7 @@ mod tests {
         resolve.push_source("wasi.wit", WASI).unwrap();
         let guest = resolve.push_source("guest.wit", WORLD).unwrap();
         let world = resolve.select_world(&[guest], None).unwrap();
-        let mut module = wat::parse_bytes(&guests::text("uses_wasi")).unwrap().into_owned();
+        let mut module = guests::assembled("uses_wasi");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         let policy = Policy::load(guests::engine(), "uses_wasi", &module).unwrap();
         policy.instantiate(guests::birth(2)).unwrap()

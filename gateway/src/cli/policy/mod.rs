@@ -1,0 +1,61 @@
+//! `pointsman policy`: work on policies, one file a subcommand.
+
+mod build;
+mod inspect;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::Code;
+use crate::policy::{Engine, builtin};
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Show what a policy file exports and imports, and whether it can serve
+    Inspect {
+        /// A component, a core module or WAT text; or the name of a built-in policy
+        policy: PathBuf,
+    },
+    /// Make a component of WAT text or a core module, and check that it is a policy
+    Build(build::Build),
+}
+
+pub(super) fn policy(command: &PolicyCommand) -> Code {
+    match command {
+        PolicyCommand::Inspect { policy } => inspect::inspect(policy),
+        PolicyCommand::Build(asked) => build::build(asked),
+    }
+}
+
+/// A policy as it was named on the command line: a file, or one that is built in.
+struct Named {
+    /// What it is called in messages: the file's name without its ending.
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Named {
+    /// Reads the file; where there is none of that name, the built-in policy of that name.
+    fn read(path: &Path) -> Result<Self, Code> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(builtin) = builtin(&path.to_string_lossy())
+            && !path.exists()
+        {
+            return Ok(Self { name, bytes: builtin.bytes.to_vec() });
+        }
+        let bytes = fs::read(path).map_err(|error| {
+            eprintln!("cannot read `{}`: {error}", path.display());
+            Code::System
+        })?;
+        Ok(Self { name, bytes })
+    }
+}
+
+fn engine() -> Result<Engine, Code> {
+    Engine::new().map_err(|error| {
+        eprintln!("{error}");
+        Code::System
+    })
+}
