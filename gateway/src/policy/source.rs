@@ -77,7 +77,7 @@ fn read_core(binary: &[u8]) -> wasmparser::Result<Core> {
 /// Packing would find out as well that a module is invalid, but not say where.
 fn check_rules(binary: &[u8]) -> Result<(), LoadError> {
     let Err(error) = wasmparser::Validator::new().validate_all(binary) else { return Ok(()) };
-    let place = text::function_at(binary, error.offset() as usize);
+    let place = text::function_at(binary, error.offset());
     let place = place.unwrap_or_else(|| format!("at offset {:#x}", error.offset()));
     Err(LoadError::Invalid(format!("{} ({place})", error.message())))
 }

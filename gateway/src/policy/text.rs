@@ -28,7 +28,7 @@ pub(super) fn assemble(name: &str, text: &str) -> Result<Vec<u8>, LoadError> {
     let binary = wat.encode().map_err(|e| LoadError::Wat(placed(e)))?;
     let Err(error) = Validator::new().validate_all(&binary) else { return Ok(binary) };
     let message = error.message().to_owned();
-    Err(LoadError::Invalid(match span(&wat, &binary, error.offset() as usize) {
+    Err(LoadError::Invalid(match span(&wat, &binary, error.offset()) {
         Some(span) => placed(wast::Error::new(span, message)),
         None => message,
     }))
@@ -46,7 +46,7 @@ pub(super) fn function_at(binary: &[u8], offset: usize) -> Option<String> {
             }
             Payload::ExportSection(section) => exports.extend(section.into_iter().flatten()),
             Payload::CodeSectionEntry(body) => {
-                if body.range().contains(&(offset as _)) {
+                if body.range().contains(&offset) {
                     let index = imported + bodies;
                     let exported = exports
                         .iter()
@@ -90,7 +90,7 @@ fn instruction_at(binary: &[u8], offset: usize) -> Option<(usize, usize)> {
         Payload::CodeSectionEntry(body) => Some(body),
         _ => None,
     });
-    let (function, body) = bodies.enumerate().find(|(_, body)| body.range().contains(&(offset as _)))?;
+    let (function, body) = bodies.enumerate().find(|(_, body)| body.range().contains(&offset))?;
     Some((function, instructions_before(&body, offset)?))
 }
 
@@ -100,7 +100,7 @@ fn instructions_before(body: &FunctionBody<'_>, offset: usize) -> Option<usize> 
     let mut before = 0;
     while !operators.eof() {
         operators.read().ok()?;
-        if operators.original_position() as usize > offset {
+        if operators.original_position() > offset {
             break;
         }
         before += 1;
@@ -142,7 +142,7 @@ mod tests {
         let buffer = ParseBuffer::new(MISTAKEN).unwrap();
         let binary = parser::parse::<Wat<'_>>(&buffer).unwrap().encode().unwrap();
         let error = Validator::new().validate_all(&binary).err().unwrap();
-        let function = function_at(&binary, error.offset() as usize);
+        let function = function_at(&binary, error.offset());
         assert_eq!(function.as_deref(), Some("in function 2, exported as `pick`"));
     }
 }
