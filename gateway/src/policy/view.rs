@@ -61,28 +61,28 @@ impl View {
     ) -> Arc<Vec<u32>> {
         let (candidates, now) = (&self.candidates, self.now);
         self.numbers.fill(|column| {
-            let all = candidates.backends.iter();
+            let all = candidates.counters.iter();
             column.clear();
-            column.extend(all.map(|backend| read(&backend.stats, &candidates.stats, now).min(LARGEST_U32)));
+            column.extend(all.map(|backend| read(backend, &candidates.stats, now).min(LARGEST_U32)));
         })
     }
 
     /// One statistic of one candidate; 0 when there is no such candidate.
     pub(super) fn scalar(&self, index: u32, read: impl Fn(&BackendStats, &UpstreamStats, u64) -> u32) -> u32 {
-        let backend = self.candidates.backends.get(index as usize);
-        backend.map_or(0, |b| read(&b.stats, &self.candidates.stats, self.now).min(LARGEST_U32))
+        let backend = self.candidates.counters.get(index as usize);
+        backend.map_or(0, |b| read(b, &self.candidates.stats, self.now).min(LARGEST_U32))
     }
 
     /// Attempts in flight over all candidates.
     pub(super) fn in_flight_total(&self) -> u32 {
-        let each = self.candidates.backends.iter().map(|b| u64::from(b.stats.in_flight()));
+        let each = self.candidates.counters.iter().map(|b| u64::from(b.in_flight()));
         u32::try_from(each.sum::<u64>()).map_or(LARGEST_U32, |sum| sum.min(LARGEST_U32))
     }
 
     /// Everything else about one candidate; all zero when there is none of this index.
     pub(super) fn detail(&self, index: u32) -> Detail {
-        let backend = self.candidates.backends.get(index as usize);
-        backend.map_or_else(no_detail, |backend| detail(&backend.stats))
+        let backend = self.candidates.counters.get(index as usize);
+        backend.map_or_else(no_detail, |backend| detail(backend))
     }
 
     /// All backends of the tier, while the instance is being born.

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::{DecayedMean, DecayedShare, Outcome, Verdict, clock};
 
-/// Response time assumed before an upstream has answered anything: one millisecond, as log2 of
-/// microseconds.
-const UNKNOWN_LATENCY: f32 = 9.965_784;
+/// Response time assumed before an upstream has answered anything, microseconds.
+const UNKNOWN_LATENCY: f32 = 1_000.0;
 
 /// The statistics of one backend. They outlive generations: a backend that stays configured
 /// keeps them over every reload. Aligned so that two backends never share a cache line.
@@ -47,7 +46,7 @@ pub struct UpstreamStats {
 
 impl UpstreamStats {
     fn rest(&self) -> f32 {
-        self.latency.log2().unwrap_or(UNKNOWN_LATENCY)
+        self.latency.micros().unwrap_or(UNKNOWN_LATENCY)
     }
 
     /// Decayed mean response time over all backends, microseconds; none before the first answer.
@@ -103,7 +102,7 @@ impl BackendStats {
         }
         if failed {
             self.hot.failures_in_a_row.fetch_add(1, Relaxed);
-            let usual = self.latency.relaxed(upstream.rest(), now);
+            let usual = self.latency.relaxed(|| upstream.rest(), now);
             self.latency.record(outcome.total.max(usual), now);
             return;
         }
@@ -131,7 +130,7 @@ impl BackendStats {
     /// no samples or has been silent for long.
     #[must_use]
     pub fn latency(&self, upstream: &UpstreamStats, now: u64) -> u32 {
-        self.latency.relaxed(upstream.rest(), now)
+        self.latency.relaxed(|| upstream.rest(), now)
     }
 
     /// Mean age of what is in flight, microseconds; 0 when nothing is.

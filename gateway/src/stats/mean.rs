@@ -9,25 +9,29 @@ const LEAST_GAIN: f32 = 1.0 / 16.0;
 /// Below this age a mean is read as it stands: relaxing would change it by less than one per cent.
 const FRESH_MS: u32 = 32;
 
-/// Geometric mean of durations, weighted towards the present: the mean is kept of the logarithm,
-/// so a single ten-second outlier does not condemn a backend that answers in ten milliseconds.
+/// Geometric mean of durations, weighted towards the present: the mean moves in the logarithm, so
+/// a single ten-second outlier does not condemn a backend that answers in ten milliseconds.
 ///
 /// A sample weighs `max(1/16, 1 - exp(-dt/tau))`, `dt` being the time since the last one and
 /// `tau` one second. Of several samples within one millisecond the first one counts: at such rates
-/// the others tell nothing new, and not writing them keeps the cache line with its readers. Value and time share one atomic word: a reader never sees a value with
-/// another value's time. Two writers at once may lose one of two samples, which an average
-/// survives and a lock would not repay.
+/// the others tell nothing new, and not writing them keeps the cache line with its readers. Value
+/// and time share one atomic word: a reader never sees a value with another value's time. Two
+/// writers at once may lose one of two samples, which an average survives and a lock would not
+/// repay.
+///
+/// What is kept is the mean itself and not its logarithm, though the next sample needs that: a
+/// policy that scans reads a mean for each backend, while an attempt ends at one of them.
 #[derive(Debug, Default)]
 pub struct DecayedMean {
-    /// `log2(microseconds)` as `f32` in the low half, time in milliseconds plus one in the high
-    /// half; 0 before the first sample.
+    /// Microseconds as `f32` in the low half, time in milliseconds plus one in the high half; 0
+    /// before the first sample.
     packed: AtomicU64,
 }
 
 impl DecayedMean {
     /// Learns one duration in microseconds at time `now` (microseconds, [`super::clock`]).
     pub fn record(&self, duration: u32, now: u64) {
-        let sample = log2(duration);
+        let sample = duration.max(1) as f32;
         let now_ms = millis(now);
         let value = match unpack(self.packed.load(Relaxed)) {
             None => sample,
@@ -37,7 +41,7 @@ impl DecayedMean {
                     return;
                 }
                 let gain = (1.0 - decay(age, TAU_MS)).max(LEAST_GAIN);
-                mean + gain * (sample - mean)
+                between(mean, sample, gain)
             }
         };
         self.packed.store(pack(value, now_ms), Relaxed);
@@ -46,27 +50,25 @@ impl DecayedMean {
     /// The mean in microseconds, at least 1; none before the first sample.
     #[must_use]
     pub fn get(&self) -> Option<u32> {
-        self.log2().map(exp2)
+        self.micros().map(whole)
     }
 
-    /// Binary logarithm of the mean; none before the first sample.
+    /// The mean in microseconds and their parts; none before the first sample.
     #[must_use]
-    pub fn log2(&self) -> Option<f32> {
+    pub fn micros(&self) -> Option<f32> {
         unpack(self.packed.load(Relaxed)).map(|(mean, _)| mean)
     }
 
-    /// The mean at time `now`, drawn towards `rest` (a binary logarithm: the upstream's mean) the
-    /// longer the last sample lies back, with time constant `3 tau`; `rest` itself without samples.
+    /// The mean at time `now`, drawn towards `rest` (microseconds: the upstream's mean) the longer
+    /// the last sample lies back, with time constant `3 tau`; `rest` itself without samples. It is
+    /// only asked for if it matters.
     #[must_use]
-    pub fn relaxed(&self, rest: f32, now: u64) -> u32 {
+    pub fn relaxed(&self, rest: impl FnOnce() -> f32, now: u64) -> u32 {
         match unpack(self.packed.load(Relaxed)) {
-            None => exp2(rest),
+            None => whole(rest()),
             Some((mean, at)) => {
                 let age = millis(now).wrapping_sub(at);
-                if age < FRESH_MS {
-                    return exp2(mean);
-                }
-                exp2(rest + (mean - rest) * decay(age, 3.0 * TAU_MS))
+                whole(if age < FRESH_MS { mean } else { between(rest(), mean, decay(age, 3.0 * TAU_MS)) })
             }
         }
     }
@@ -81,17 +83,19 @@ fn decay(age_ms: u32, tau_ms: f32) -> f32 {
     power_of_two(-(age_ms as f32) * std::f32::consts::LOG2_E / tau_ms)
 }
 
-fn log2(micros: u32) -> f32 {
-    (micros.max(1) as f32).log2()
+/// The point that lies `part` of the way from one duration to another, in logarithms.
+fn between(from: f32, to: f32, part: f32) -> f32 {
+    from * power_of_two((to / from).log2() * part)
 }
 
-fn exp2(log2: f32) -> u32 {
+/// Microseconds as policies are given them: at least 1, below 2^31.
+fn whole(micros: f32) -> u32 {
     const LARGEST: f32 = 2_147_483_520.0; // the largest f32 below 2^31
-    (power_of_two(log2) + 0.5).clamp(1.0, LARGEST) as u32
+    (micros + 0.5).clamp(1.0, LARGEST) as u32
 }
 
-/// 2^x to five digits, in a few nanoseconds: a policy that scans reads one mean a backend, and
-/// the library's exact power would cost more than the rest of the pick. The whole part of `x`
+/// 2^x to five digits, in a few nanoseconds: a policy that scans a quiet upstream relaxes one mean
+/// a backend, and the library's exact power would cost more than the rest of the pick. The whole part of `x`
 /// becomes the exponent of the float, the rest goes through the series of 2^x around 0.
 fn power_of_two(x: f32) -> f32 {
     const SERIES: [f32; 5] = [std::f32::consts::LN_2, 0.240_226_5, 0.055_504_1, 0.009_618_1, 0.001_333_4];
@@ -153,7 +157,7 @@ mod tests {
     fn silence_draws_the_mean_towards_the_rest() {
         let mean = DecayedMean::default();
         mean.record(1_000_000, SECOND);
-        let rest = log2(1_000);
+        let rest = || 1_000.0;
         assert!(near(mean.relaxed(rest, SECOND), 1_000_000));
         let later = mean.relaxed(rest, 4 * SECOND);
         assert!(later > 10_000 && later < 15_000, "one time constant: {later}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Backend;
-use crate::stats::UpstreamStats;
+use crate::stats::{BackendStats, UpstreamStats};
 
 /// A backend of the tier that candidates come from, fit or not.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Candidates {
     /// The candidates; the index in this list is what policies choose by. Never empty when a
     /// policy is asked.
     pub backends: Box<[Arc<Backend>]>,
+    /// The counters of each candidate: what a policy that scans reads, one step away.
+    pub counters: Box<[Arc<BackendStats>]>,
     /// Where each candidate stands among all backends of the upstream.
     pub places: Box<[u32]>,
     /// All backends of the tier, in the order of the configuration.
@@ -48,6 +50,7 @@ impl Candidates {
             Member { backend: Arc::clone(backend), candidate }
         });
         let members = members.collect();
-        Self { upstream, stats, backends: chosen.into(), places: places.into(), members }
+        let counters = chosen.iter().map(|backend| Arc::clone(&backend.stats)).collect();
+        Self { upstream, stats, backends: chosen.into(), counters, places: places.into(), members }
     }
 }
