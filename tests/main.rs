@@ -84,6 +84,7 @@ mod scenarios {
         mod demo; // everything in one process
         mod ending; // stop and quit
         mod inspect;
+        mod simulate; // policies over made-up backends
     }
     /// What is written about each request.
     mod access_log;

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`cli`] | one file a subcommand | |
 //! | [`demo`] | a gateway with backends, load and a table in one process, to try it out | |
+//! | [`simulate`] | policies over made-up backends in virtual time | sockets, real time |
 //! | [`app`] | configuration to running generation, reload, shutdown | nothing: it knows all rooms |
 //! | [`config`] | what the user wrote; checked, all problems with their places | what runs |
 //! | [`admin`] | the control socket: commands, state, metrics | where its numbers come from |
@@ -36,6 +37,7 @@ pub mod listen;
 pub mod observe;
 pub mod policy;
 pub mod route;
+pub mod simulate;
 pub mod stats;
 pub mod template;
 pub mod upstream;

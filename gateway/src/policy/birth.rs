@@ -54,8 +54,16 @@ impl Policy {
     /// [`BirthError::Refused`] when `init` says no, which is a mistake in the configuration;
     /// [`BirthError::Fault`] when the guest fails.
     pub fn instantiate(self: &Arc<Self>, birth: Birth<'_>) -> Result<Instance, BirthError> {
+        self.instantiate_at(birth, clock::now())
+    }
+
+    /// The same at a time that the caller names, where time is made up.
+    ///
+    /// # Errors
+    /// As [`Policy::instantiate`].
+    pub fn instantiate_at(self: &Arc<Self>, birth: Birth<'_>, now: u64) -> Result<Instance, BirthError> {
         let Birth { options, candidates, seed, state, limits } = birth;
-        let mut store = self.store(candidates, seed, &limits);
+        let mut store = self.store(candidates, seed, &limits, now);
         let guest = match Guest::load(self, &mut store) {
             Ok(guest) => guest,
             Err(error) => return Err(BirthError::Fault(fault(&store, &error))),
@@ -68,14 +76,14 @@ impl Policy {
         Ok(instance)
     }
 
-    fn store(&self, candidates: Arc<Candidates>, seed: u64, limits: &Limits) -> Store<View> {
+    fn store(&self, candidates: Arc<Candidates>, seed: u64, limits: &Limits, now: u64) -> Store<View> {
         let upstream = Arc::clone(&candidates.upstream);
         let view = View {
             candidates,
             facts: Facts::default(),
             lent: false,
             being_born: true,
-            now: clock::now(),
+            now,
             meter: Meter::new(limits.memory),
             overtime: None,
             journal: Journal::new(self.shared_name(), upstream),

@@ -71,6 +71,12 @@ impl Instance {
         self.store.data().meter.held()
     }
 
+    /// The time of its last call.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.store.data().now
+    }
+
     /// Has it failed? Then it answers nothing any more.
     #[must_use]
     pub fn is_spent(&self) -> bool {

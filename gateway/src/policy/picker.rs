@@ -110,7 +110,7 @@ impl Picker {
         let began = tally.begin_pick();
         let choice = instance.pick(ask, facts);
         tally.picked(began);
-        choice.map_err(|fault| self.end(&fault)).ok()
+        choice.map_err(|fault| self.end(&fault, ask.now)).ok()
     }
 
     fn fall_back(&mut self, facts: &Facts) -> Decision {
@@ -129,7 +129,7 @@ impl Picker {
             && instance.wants_feedback()
             && let Err(fault) = instance.done(candidate, outcome)
         {
-            self.end(&fault);
+            self.end(&fault, outcome.now);
         }
     }
 
@@ -144,24 +144,25 @@ impl Picker {
         if let Some(instance) = self.instance.as_mut()
             && let Err(fault) = instance.tick(now)
         {
-            self.end(&fault);
+            self.end(&fault, now);
         }
     }
 
     /// What the policy wants to hand over to its successor, if anything.
     pub fn save(&mut self) -> Option<Vec<u8>> {
-        let saved = self.instance.as_mut()?.save();
-        saved.map_err(|fault| self.end(&fault)).ok().flatten()
+        let instance = self.instance.as_mut()?;
+        let (now, saved) = (instance.now(), instance.save());
+        saved.map_err(|fault| self.end(&fault, now)).ok().flatten()
     }
 
     /// Why the policy picks as it does for this request, if it can say.
     pub fn explain(&mut self, ask: Ask, facts: &mut Facts) -> Option<String> {
         let explained = self.instance.as_mut()?.explain(&ask, facts);
-        explained.map_err(|fault| self.end(&fault)).ok().flatten()
+        explained.map_err(|fault| self.end(&fault, ask.now)).ok().flatten()
     }
 
-    /// Throws the instance away; it is never called again.
-    fn end(&mut self, fault: &Fault) {
+    /// Throws the instance away, which failed in a call at time `now`; it is never called again.
+    fn end(&mut self, fault: &Fault, now: u64) {
         let Some(instance) = self.instance.take() else { return };
         let policy = instance.policy();
         let why = fault.to_string();
@@ -171,7 +172,7 @@ impl Picker {
             policy.name(),
             policy.version()
         );
-        let verdict = self.roster.fault(policy, fault.kind(), &why, crate::stats::clock::now());
+        let verdict = self.roster.fault(policy, fault.kind(), &why, now);
         (self.sink)(Ended { worker: self.worker, upstream: Arc::clone(&self.candidates.upstream), verdict });
     }
 }

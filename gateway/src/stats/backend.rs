@@ -73,6 +73,13 @@ impl Default for BackendStats {
 }
 
 impl BackendStats {
+    /// Of a backend that the gateway learns of at time `now`. Nothing here looks at a clock by
+    /// itself: every time comes from the caller, so that time may as well be made up.
+    #[must_use]
+    pub fn known_from(now: u64) -> Self {
+        Self { known_since: now, ..Self::default() }
+    }
+
     pub(super) fn begin(&self, now: u64) {
         self.hot.in_flight.fetch_add(1, Relaxed);
         self.hot.started_sum.fetch_add(now, Relaxed);

@@ -16,7 +16,7 @@ pub struct Identity {
 
 /// One backend as a generation sees it: what was configured, beside statistics that outlive
 /// generations.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backend {
     /// Its name: the address exactly as configured. Hash rings are built from it.
     pub name: Arc<str>,

@@ -1,7 +1,9 @@
 //! `pointsman policy`: work on policies, one file a subcommand.
 
 mod build;
+mod contestant;
 mod inspect;
+mod simulate;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +22,15 @@ pub(super) enum PolicyCommand {
     },
     /// Make a component of WAT text or a core module, and check that it is a policy
     Build(build::Build),
+    /// Compare policies over made-up backends in virtual time
+    Simulate(simulate::Simulate),
 }
 
 pub(super) fn policy(command: &PolicyCommand) -> Code {
     match command {
         PolicyCommand::Inspect { policy } => inspect::inspect(policy),
         PolicyCommand::Build(asked) => build::build(asked),
+        PolicyCommand::Simulate(asked) => simulate::simulate(asked),
     }
 }
 
