@@ -9,6 +9,7 @@
 //! | [`cli`] | one file a subcommand | |
 //! | [`demo`] | a gateway with backends, load and a table in one process, to try it out | |
 //! | [`simulate`] | policies over made-up backends in virtual time | sockets, real time |
+//! | [`kit`] | what `policy test` tries with a policy | sockets, configurations |
 //! | [`app`] | configuration to running generation, reload, shutdown | nothing: it knows all rooms |
 //! | [`config`] | what the user wrote; checked, all problems with their places | what runs |
 //! | [`admin`] | the control socket: commands, state, metrics | where its numbers come from |
@@ -33,6 +34,7 @@ pub mod config;
 pub mod demo;
 pub mod forward;
 pub mod http1;
+pub mod kit;
 pub mod listen;
 pub mod observe;
 pub mod policy;

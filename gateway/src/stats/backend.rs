@@ -88,6 +88,13 @@ impl BackendStats {
         }
     }
 
+    /// Counts so many attempts as begun at this moment and never ended: for trying what a policy
+    /// makes of numbers that nobody could reach one by one.
+    pub fn crowd(&self, attempts: u32, began: u64) {
+        self.hot.in_flight.fetch_add(attempts, Relaxed);
+        self.hot.started_sum.fetch_add(began.wrapping_mul(u64::from(attempts)), Relaxed);
+    }
+
     pub(super) fn end(&self, began: u64) {
         self.hot.in_flight.fetch_sub(1, Relaxed);
         self.hot.started_sum.fetch_sub(began, Relaxed);

@@ -4,6 +4,7 @@ mod build;
 mod contestant;
 mod inspect;
 mod simulate;
+mod test;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(super) enum PolicyCommand {
     Build(build::Build),
     /// Compare policies over made-up backends in virtual time
     Simulate(simulate::Simulate),
+    /// Try a policy before it sees traffic, and print a report card
+    Test(test::Test),
 }
 
 pub(super) fn policy(command: &PolicyCommand) -> Code {
@@ -31,6 +34,7 @@ pub(super) fn policy(command: &PolicyCommand) -> Code {
         PolicyCommand::Inspect { policy } => inspect::inspect(policy),
         PolicyCommand::Build(asked) => build::build(asked),
         PolicyCommand::Simulate(asked) => simulate::simulate(asked),
+        PolicyCommand::Test(asked) => test::test(asked),
     }
 }
 
