@@ -85,6 +85,7 @@ mod scenarios {
         mod ending; // stop and quit
         mod inspect;
         mod simulate; // policies over made-up backends
+        mod test; // policy test
     }
     /// What is written about each request.
     mod access_log;

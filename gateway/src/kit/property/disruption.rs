@@ -30,8 +30,8 @@ fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
     let visitors = subject.enough(VISITORS, CANDIDATES);
     trial.tries(format!("{visitors} visitors with a key, a cookie and an address each, at {CANDIDATES} candidates; then number {LEAVING} goes"));
     let fleet = Fleet::of(CANDIDATES);
-    let before = homes(subject, fleet.candidates(), visitors, "before")?;
-    let again = homes(subject, fleet.candidates(), visitors, "again")?;
+    let before = homes(subject, &fleet.candidates(), visitors, "before")?;
+    let again = homes(subject, &fleet.candidates(), visitors, "again")?;
     let back =
         before.iter().zip(&again).filter(|(before, again)| before.is_some() && before == again).count();
     let different = (1..before.len()).any(|visitor| before[visitor] != before[0]);
@@ -39,8 +39,8 @@ fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
         return Ok(Found::DoesNotApply("its picks do not follow the visitor".into()));
     }
     let leaving = fleet.name(LEAVING);
-    let down = moved(&before, &homes(subject, fleet.with_down(LEAVING), visitors, "down")?, leaving);
-    let removed = moved(&before, &homes(subject, fleet.without(LEAVING), visitors, "removed")?, leaving);
+    let down = moved(&before, &homes(subject, &fleet.with_down(LEAVING), visitors, "down")?, leaving);
+    let removed = moved(&before, &homes(subject, &fleet.without(LEAVING), visitors, "removed")?, leaving);
     let happened = format!(
         "when one of {CANDIDATES} goes out of service {down:.1} % of the others' visitors move, \
          when it leaves the configuration {removed:.1} %"
@@ -52,12 +52,12 @@ fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
 /// for each purpose: who deals out turns would else look as if it knew its visitors.
 fn homes(
     subject: &Subject,
-    candidates: Arc<Candidates>,
+    candidates: &Arc<Candidates>,
     visitors: u32,
     purpose: &str,
 ) -> Result<Homes, Stopped> {
     let mut dice = subject.dice(purpose);
-    let birth = Birth { seed: dice.bits() >> 11, ..subject.birth(Arc::clone(&candidates)) };
+    let birth = Birth { seed: dice.bits() >> 11, ..subject.birth(Arc::clone(candidates)) };
     let mut instance = subject.policy.instantiate(birth)?;
     let mut homes = vec![None; visitors as usize];
     let mut order: Vec<usize> = (0..homes.len()).collect();
