@@ -10,11 +10,10 @@
 //! | `card` | the report: for people, and as JSON |
 //! | `property` | the properties, one file each |
 //! | `subject` | the policy under test: births, and how many picks it is worth |
-//! | `fleet`, `request`, `dice` | made-up backends, requests and chance |
+//! | `fleet`, `request` | made-up backends and requests |
 //! | `world` | made-up traffic: arrivals, attempts that end, retries |
 
 mod card;
-mod dice;
 mod fleet;
 mod property;
 mod request;

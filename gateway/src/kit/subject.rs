@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dice::Dice;
 use super::fleet::Fleet;
 use super::{Wishes, request};
 use crate::policy::{Birth, BirthError, Fault, Instance, Picker, Policy, Roster, Rules};
+use crate::simulate::Dice;
 use crate::upstream::Candidates;
 
+/// When everything begins, on the made-up clock.
+pub(super) const BEGIN: u64 = 1_000_000;
 /// Most of the time that one run of picks may take: a slow policy is asked less often.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Fewest picks of a run, however slow they are.
@@ -51,7 +53,7 @@ impl Subject {
 
     pub(super) fn born(&self, candidates: Arc<Candidates>) -> Result<Instance, Stopped> {
         let number = candidates.backends.len();
-        let born = self.policy.instantiate(self.birth(candidates));
+        let born = self.policy.instantiate_at(self.birth(candidates), BEGIN);
         born.map_err(|error| Stopped(format!("{error} (at birth, with {number} candidates)")))
     }
 

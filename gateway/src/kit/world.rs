@@ -5,11 +5,11 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::dice::Dice;
 use super::fleet::Fleet;
 use super::request;
-use super::subject::{Stopped, Subject};
+use super::subject::{BEGIN, Stopped, Subject};
 use crate::policy::{Decision, Picker, Roster};
+use crate::simulate::Dice;
 use crate::stats::{BackendStats, InFlight, Outcome, Verdict};
 
 /// Mean time that an attempt takes at a healthy backend, microseconds.
@@ -57,7 +57,7 @@ struct Attempt {
 impl World {
     pub(super) fn new(subject: &Subject, fleet: Fleet, purpose: &str) -> Result<Self, Stopped> {
         let (picker, roster) = subject.picker(fleet.candidates())?;
-        let now = 1_000_000;
+        let now = BEGIN;
         let (dice, running) = (subject.dice(purpose), BinaryHeap::new());
         Ok(Self { picker, roster, fleet, dice, now, next_tick: now, running, numbers: 0 })
     }
@@ -74,7 +74,7 @@ impl World {
         let mut tally = Tally { attempts: vec![0; self.picker.candidates().backends.len()], rejected: 0 };
         let between = f64::from(SERVICE) / in_flight;
         for _ in 0..requests {
-            let arrives = self.now + self.dice.exponential(between) as u64;
+            let arrives = self.now + (self.dice.exponential() * between) as u64;
             self.let_end(arrives, behave, &mut tally);
             self.now = arrives;
             self.tick();

@@ -40,6 +40,7 @@ mod world;
 
 pub use arrivals::Trace;
 pub use chart::svg;
+pub(crate) use dice::Dice;
 pub use scenario::Scenario;
 pub use score::{Comparison, Outcome, Share};
 pub use shipped::{SHIPPED, shipped};

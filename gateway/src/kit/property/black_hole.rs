@@ -1,10 +1,10 @@
 //! A backend that fails at once is always idle and always quick. It must not draw the traffic.
 
 use super::{Found, Property, Trial};
-use crate::kit::dice::Dice;
 use crate::kit::fleet::Fleet;
 use crate::kit::subject::{Stopped, Subject};
 use crate::kit::world::{World, healthy};
+use crate::simulate::Dice;
 use crate::stats::Verdict;
 
 pub(super) const BLACK_HOLE: Property = Property {

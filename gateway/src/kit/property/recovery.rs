@@ -1,10 +1,10 @@
 //! A backend that failed and is well again gets its work back.
 
 use super::{Found, Property, Trial};
-use crate::kit::dice::Dice;
 use crate::kit::fleet::Fleet;
 use crate::kit::subject::Stopped;
 use crate::kit::world::{World, healthy};
+use crate::simulate::Dice;
 use crate::stats::Verdict;
 
 pub(super) const RECOVERY: Property = Property {

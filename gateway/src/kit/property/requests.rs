@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::{Found, Property, Trial};
-use crate::kit::dice::Dice;
 use crate::kit::fleet::Fleet;
 use crate::kit::request;
 use crate::kit::subject::Stopped;
 use crate::policy::{Ask, Facts};
+use crate::simulate::Dice;
 
 pub(super) const REQUESTS: Property =
     Property { name: "requests", expected: "a choice for each, never a trap", examine };

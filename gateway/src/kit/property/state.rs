@@ -1,12 +1,12 @@
 //! What was learnt survives the instance.
 
 use super::{Found, Property, Trial};
-use crate::kit::dice::Dice;
 use crate::kit::fleet::Fleet;
 use crate::kit::request;
 use crate::kit::subject::{Stopped, Subject};
 use crate::kit::world::outcome;
 use crate::policy::{Birth, Choice, Instance, LARGEST_STATE};
+use crate::simulate::Dice;
 use crate::stats::Verdict;
 
 pub(super) const STATE: Property = Property {
