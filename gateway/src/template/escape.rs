@@ -16,6 +16,11 @@ pub enum Escape {
     /// empty. Other than in nginx, bytes that are not UTF-8 become U+FFFD, because they would
     /// make the whole line unreadable to JSON readers.
     Json,
+    /// For a target or a `Location`: what cannot stand in a URI is percent-encoded. A `%` stays,
+    /// because nearly all values are encoded already.
+    Uri,
+    /// For text in a page of HTML: `&`, `<`, `>` and quotes become references.
+    Html,
     /// nginx's `escape=none`: nothing is escaped; a missing value is empty.
     None,
 }
@@ -27,6 +32,8 @@ impl Escape {
             Self::Text if out.len() == start => out.push(b'-'),
             Self::Text => text(out, start),
             Self::Json => json(out, start),
+            Self::Uri => uri(out, start, b""),
+            Self::Html => html(out, start),
             Self::None => {}
         }
     }
@@ -81,6 +88,42 @@ pub fn json(out: &mut Vec<u8>, start: usize) {
             _ => return one(byte, room),
         };
         put(&[b'\\', short], room)
+    });
+}
+
+/// Percent-encodes what `out` holds from `start` on and cannot stand in a URI (RFC 3986 section
+/// 2), and the bytes of `also`.
+pub fn uri(out: &mut Vec<u8>, start: usize, also: &[u8]) {
+    let plain = |byte: u8| {
+        matches!(byte, 0x21..0x7f)
+            && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+            && !also.contains(&byte)
+    };
+    let special = out[start..].iter().filter(|byte| !plain(**byte)).count();
+    widen(out, start, 2 * special, |byte, room| {
+        if plain(byte) {
+            return one(byte, room);
+        }
+        let [high, low] = hex(byte);
+        put(&[b'%', high, low], room)
+    });
+}
+
+fn html(out: &mut Vec<u8>, start: usize) {
+    let reference = |byte: u8| -> &'static [u8] {
+        match byte {
+            b'&' => b"&amp;",
+            b'<' => b"&lt;",
+            b'>' => b"&gt;",
+            b'"' => b"&#34;",
+            b'\'' => b"&#39;",
+            _ => b"",
+        }
+    };
+    let extra = out[start..].iter().map(|byte| reference(*byte).len().saturating_sub(1)).sum();
+    widen(out, start, extra, |byte, room| match reference(byte) {
+        b"" => one(byte, room),
+        reference => put(reference, room),
     });
 }
 
@@ -153,6 +196,15 @@ mod tests {
         let line = format!("\"{}\"", escaped(Escape::Json, &every_byte));
         let read: String = serde_json::from_str(&line).unwrap();
         assert_eq!(read, String::from_utf8_lossy(&every_byte));
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_uri_or_a_page() {
+        assert_eq!(escaped(Escape::Uri, b"/a b\r\n%20?x=\"<\xc3"), "/a%20b%0D%0A%20?x=%22%3C%C3");
+        assert_eq!(escaped(Escape::Html, b"<b class='x'>&\""), "&lt;b class=&#39;x&#39;&gt;&amp;&#34;");
+        let mut out = b"/x".to_vec();
+        uri(&mut out, 1, b"x");
+        assert_eq!(out, b"/%78");
     }
 
     #[test]

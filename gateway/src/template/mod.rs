@@ -14,7 +14,7 @@ mod parse;
 mod render;
 mod variable;
 
-pub use escape::{Escape, json};
+pub use escape::{Escape, json, uri};
 pub use parse::{Template, TemplateError};
 pub use render::Values;
 pub use variable::Variable;

@@ -33,6 +33,7 @@ enum Kind {
     Nameless,
     Unclosed,
     Capture,
+    NoSuchGroup { groups: usize },
 }
 
 impl Template {
@@ -41,6 +42,15 @@ impl Template {
     /// # Errors
     /// The first variable that nobody knows or that is written wrongly.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        Self::parse_with(source, &[])
+    }
+
+    /// Parses a text that may also name the groups of a regular expression: by number, `$1` to
+    /// `$9`, and by what they are called (`""` for those without a name).
+    ///
+    /// # Errors
+    /// The first variable that nobody knows or that is written wrongly.
+    pub fn parse_with(source: &str, groups: &[&str]) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut constant = String::new();
         let mut at = 0;
@@ -53,7 +63,7 @@ impl Template {
                 at = dollar + 2;
                 continue;
             }
-            let (variable, length) = variable(rest, dollar)?;
+            let (variable, length) = variable(rest, dollar, groups)?;
             if !constant.is_empty() {
                 pieces.push(Piece::Constant(std::mem::take(&mut constant).into()));
             }
@@ -103,13 +113,17 @@ impl Template {
 
 /// Reads the variable at the start of `rest`, which follows the `$` at `dollar`. Also says how
 /// many bytes it takes there.
-fn variable(rest: &str, dollar: usize) -> Result<(Variable, usize), TemplateError> {
+fn variable(rest: &str, dollar: usize, groups: &[&str]) -> Result<(Variable, usize), TemplateError> {
     let fail = |kind, length| Err(TemplateError { kind, span: dollar..dollar + 1 + length });
     let (text, braces) = match rest.strip_prefix('{') {
         Some(inner) => (inner, true),
         None => (rest, false),
     };
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = match text.as_bytes() {
+        // As in nginx, the number of a group has one digit.
+        [digit, ..] if digit.is_ascii_digit() => 1,
+        _ => text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len()),
+    };
     let name = &text[..end];
     let length = end + 2 * usize::from(braces);
     if braces && !text[end..].starts_with('}') {
@@ -118,8 +132,15 @@ fn variable(rest: &str, dollar: usize) -> Result<(Variable, usize), TemplateErro
     if name.is_empty() {
         return fail(Kind::Nameless, length);
     }
-    if name.starts_with(|c: char| c.is_ascii_digit()) {
-        return fail(Kind::Capture, length);
+    if let Ok(group) = name.parse::<u8>() {
+        return match usize::from(group) {
+            _ if groups.is_empty() => fail(Kind::Capture, length),
+            number if (1..=groups.len()).contains(&number) => Ok((Variable::Capture(group), length)),
+            _ => fail(Kind::NoSuchGroup { groups: groups.len() }, length),
+        };
+    }
+    if let Some(place) = groups.iter().position(|group| *group == name) {
+        return Ok((Variable::Capture(place as u8 + 1), length));
     }
     match Variable::from_name(name) {
         Some(variable) => Ok((variable, length)),
@@ -152,8 +173,14 @@ impl fmt::Display for TemplateError {
             ),
             Kind::Unclosed => f.write_str("the `}` that ends the name of the variable is missing"),
             Kind::Capture => f.write_str(
-                "variables with a number (captures of a pattern) do not exist here; write `$$` for a dollar sign",
+                "variables with a number are groups of a route's regular expression, and there is none here; write `$$` for a dollar sign",
             ),
+            Kind::NoSuchGroup { groups: 1 } => {
+                f.write_str("the route's regular expression has one group, `$1`")
+            }
+            Kind::NoSuchGroup { groups } => {
+                write!(f, "the route's regular expression has the groups `$1` to `${groups}`")
+            }
         }
     }
 }
@@ -250,7 +277,25 @@ mod tests {
             refused("x${status y"),
             ("the `}` that ends the name of the variable is missing".into(), "${status")
         );
-        assert!(refused("$1").0.contains("captures"));
+        assert!(refused("$1").0.contains("groups"));
+    }
+
+    #[test]
+    fn groups_of_an_expression_stand_by_number_and_by_name() {
+        let pieces = Template::parse_with("/$1/${what}/$12", &["", "what"]).unwrap().pieces;
+        let (first, second) = (Piece::Variable(Variable::Capture(1)), Piece::Variable(Variable::Capture(2)));
+        let expected = [
+            constant("/"),
+            first.clone(),
+            constant("/"),
+            second,
+            constant("/"),
+            first,
+            constant("2"),
+        ];
+        assert_eq!(*pieces, expected);
+        let error = Template::parse_with("$3", &["", "what"]).unwrap_err();
+        assert!(error.to_string().contains("`$1` to `$2`"), "{error}");
     }
 
     #[test]

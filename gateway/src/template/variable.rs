@@ -16,6 +16,8 @@ macro_rules! variables {
             /// `arg_NAME`: the value of this argument of the query, as received. nginx compares
             /// its name without regard to case.
             Argument(Box<str>),
+            /// `1` to `9`: what this group of the route's regular expression caught in the path.
+            Capture(u8),
             /// `cookie_NAME`: the value of this cookie of the request.
             Cookie(Box<str>),
             /// `http_NAME`: this header of the request; several fields are joined by `, `.
@@ -37,6 +39,15 @@ variables! {
     RemoteAddr = "remote_addr",
     /// Address of the client as 4 or 16 bytes: for hash keys.
     BinaryRemoteAddr = "binary_remote_addr",
+    /// Address at the other end of the connection, where `$remote_addr` is what a trusted proxy
+    /// said.
+    RealipRemoteAddr = "realip_remote_addr",
+    /// Port at the other end of the connection.
+    RealipRemotePort = "realip_remote_port",
+    /// Address of the client that the PROXY protocol named.
+    ProxyProtocolAddr = "proxy_protocol_addr",
+    /// Port of the client that the PROXY protocol named.
+    ProxyProtocolPort = "proxy_protocol_port",
     /// Port of the client.
     RemotePort = "remote_port",
     /// User name of the `Authorization: Basic` header.
@@ -180,6 +191,7 @@ impl fmt::Display for Variable {
         let underscored = |header: &HeaderName| header.as_str().replace('-', "_");
         match self {
             Self::Argument(name) => write!(f, "$arg_{name}"),
+            Self::Capture(group) => write!(f, "${group}"),
             Self::Cookie(name) => write!(f, "$cookie_{name}"),
             Self::Header(name) => write!(f, "$http_{}", underscored(name)),
             Self::SentHeader(name) => write!(f, "$sent_http_{}", underscored(name)),
