@@ -19,6 +19,8 @@
 //! | [`policy`] | policies: engine, component, instance, roster | hyper |
 //! | [`upstream`] | backends: addresses, connections, pools, the HTTP/1.1 client | routes, policies |
 //! | [`http1`] | the bytes of HTTP/1.1, as both ends of the gateway read and write them | sockets |
+//! | [`compress`] | content codings: what a client wants, what is worth one, the encoders | sockets, requests |
+//! | [`limit`] | how many requests in a time, how many at once: shared tables of atomics | requests |
 //! | [`stats`] | counters, moving averages, the in-flight guard | anything but numbers and time |
 //! | [`observe`] | access log, the gateway's own log | what it logs |
 //! | [`alarm`] | coarse deadlines of a worker | what they are for |
@@ -30,11 +32,13 @@ pub mod admin;
 pub mod alarm;
 pub mod app;
 pub mod cli;
+pub mod compress;
 pub mod config;
 pub mod demo;
 pub mod forward;
 pub mod http1;
 pub mod kit;
+pub mod limit;
 pub mod listen;
 pub mod observe;
 pub mod policy;
