@@ -38,9 +38,23 @@ mod scenarios {
         mod forwarded; // who asked, told to the backend
         mod hop_by_hop; // what ends at the gateway
         mod rewriting; // request_headers and response_headers
+        mod rules; // the same in tables: add, default, remove
+    }
+    /// What the gateway answers by itself.
+    mod answers {
+        mod compression;
+        mod error_pages;
+        mod returns; // `return`
+    }
+    /// What a client may use up.
+    mod limits {
+        mod at_once; // requests at the same time
+        mod connections;
+        mod rates; // requests in a time
     }
     /// From host and path to an upstream.
     mod routing {
+        mod expressions; // regular expressions, and another path for the backend
         mod hosts;
         mod paths;
         mod targets; // absolute-form and other targets

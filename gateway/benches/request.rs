@@ -212,6 +212,7 @@ impl Gateway {
             idle_timeout: MINUTE,
             send_timeout: MINUTE,
             max_head: 32 * 1024,
+            capacity: Default::default(),
         };
         let desk = Desk {
             local: Some(SocketAddr::from(([198, 51, 100, 1], 80))),
@@ -249,13 +250,7 @@ fn upstream() -> Upstream {
 }
 
 fn generation(upstream: Upstream) -> Generation {
-    let route = Route {
-        name: "every host /".into(),
-        upstream: 0,
-        max_body: 1 << 20,
-        request_headers: Box::default(),
-        response_headers: Box::default(),
-    };
+    let route = Route { max_body: 1 << 20, ..Route::to_upstream("every host /", 0) };
     let mut routes = Table::default();
     routes.insert(HostPattern::Any, PathPattern::Prefix("/".into()), Arc::new(route));
     Generation {
@@ -266,6 +261,8 @@ fn generation(upstream: Upstream) -> Generation {
         explain: false,
         time_picks: false,
         keep_answer_headers: false,
+        error_pages: None,
+        limits: Default::default(),
     }
 }
 

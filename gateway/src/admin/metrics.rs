@@ -11,7 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{BackendSnapshot, PolicyState, Snapshot, UpstreamSnapshot};
+use super::{BackendSnapshot, LimitSnapshot, PolicyState, Snapshot, UpstreamSnapshot};
 
 /// Content type of what [`render`] makes.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,7 +53,16 @@ fn gateway(now: &Snapshot, families: &mut Families) -> fmt::Result {
     let classes = classes.iter().map(|(class, count)| (vec![("class", *class)], *count));
     families.counter("requests", "Requests answered, by class of status", classes)?;
     let dropped = now.access_log_lines_dropped;
-    families.counter("access_log_lines_dropped", "Lines that the access log lost", one(dropped))
+    families.counter("access_log_lines_dropped", "Lines that the access log lost", one(dropped))?;
+    limits(&now.limits, families)
+}
+
+fn limits(limits: &[LimitSnapshot], families: &mut Families) -> fmt::Result {
+    let each = |count: fn(&LimitSnapshot) -> u64| {
+        limits.iter().map(move |limit| (vec![("limit", &*limit.name)], count(limit)))
+    };
+    families.counter("limit_delayed", "Requests that a limit made wait", each(|limit| limit.delayed))?;
+    families.counter("limit_refused", "Requests that a limit refused", each(|limit| limit.refused))
 }
 
 fn policies(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Result {

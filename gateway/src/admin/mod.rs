@@ -15,7 +15,8 @@ mod socket;
 
 pub use server::Admin;
 pub use snapshot::{
-    BackendSnapshot, Connections, PolicySnapshot, PolicyState, Requests, Snapshot, UpstreamSnapshot,
+    BackendSnapshot, Connections, LimitSnapshot, PolicySnapshot, PolicyState, Requests, Snapshot,
+    UpstreamSnapshot,
 };
 
 /// What the admin server can ask of a gateway.

@@ -29,8 +29,21 @@ pub struct Snapshot {
     pub requests: Requests,
     /// Lines that the access log lost.
     pub access_log_lines_dropped: u64,
+    /// The limits by key, in the order of the configuration.
+    pub limits: Vec<LimitSnapshot>,
     /// The upstreams, in the order of the configuration.
     pub upstreams: Vec<UpstreamSnapshot>,
+}
+
+/// One limit by key.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LimitSnapshot {
+    /// Where it is configured: `rate_limit.a`, `connection_limit.a`.
+    pub name: String,
+    /// Requests that had to wait; a limit of connections delays none.
+    pub delayed: u64,
+    /// Requests that were refused, or would have been but for `dry_run`.
+    pub refused: u64,
 }
 
 /// Connections of clients, over all listeners.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Shelf;
 use super::known::Known;
 use crate::config::{Loaded, Place, Problems, model};
-use crate::forward::{Generation, Route, Upstream};
+use crate::forward::{Generation, Limits, Pages, Route, Upstream};
 use crate::observe::AccessLog;
-use crate::policy::{Birth, Engine, Instance, Limits, Policy, Report, Roster, Rules, try_out};
+use crate::policy::{Birth, Engine, Instance, Limits as Budget, Policy, Report, Roster, Rules, try_out};
 use crate::route::Table;
 use crate::stats::UpstreamStats;
 use crate::template::Variable;
@@ -29,7 +29,7 @@ pub(super) struct Making {
     pub(super) upstream: Arc<str>,
     pub(super) policy: Arc<Policy>,
     pub(super) options: String,
-    pub(super) limits: Limits,
+    pub(super) limits: Budget,
     pub(super) rules: Rules,
     pub(super) candidates: Arc<Candidates>,
     pub(super) roster: Arc<Roster>,
@@ -90,7 +90,8 @@ impl Builder<'_> {
     pub(super) fn plan(self) -> Result<Plan, Problems> {
         let (loaded, number, log) = (self.loaded, self.number, self.log);
         let (upstreams, makings, mut known) = self.upstreams()?;
-        let generation = Arc::new(generation(loaded, number, log, upstreams.into()));
+        let limits = known.limits(&loaded.config);
+        let generation = Arc::new(generation(loaded, number, log, upstreams.into(), limits));
         let backends = generation.upstreams.iter().flat_map(|upstream| &upstream.backends);
         let slots: HashSet<usize> = backends.map(|backend| backend.slot).collect();
         let names: Vec<_> = generation.upstreams.iter().map(|upstream| Arc::clone(&upstream.name)).collect();
@@ -162,7 +163,7 @@ impl Builder<'_> {
             return Err((configured.place, message, String::new()));
         }
         let options = serde_json::Value::Object(configured.policy.options.clone()).to_string();
-        let limits = limits(&config.sandbox);
+        let limits = budget(&config.sandbox);
         let birth =
             Birth { options: &options, candidates: Arc::clone(&candidates), seed: 1, state: None, limits };
         let report = try_out(&policy, &birth).map_err(|error| {
@@ -188,10 +189,11 @@ fn generation(
     number: u64,
     log: Option<&AccessLog>,
     upstreams: Box<[Upstream]>,
+    limits: Limits,
 ) -> Generation {
     let config = &loaded.config;
     let routes: Vec<(Arc<Route>, &model::Route)> =
-        config.routes.iter().map(|configured| (Arc::new(route(configured)), configured)).collect();
+        config.routes.iter().map(|configured| (Arc::new(route(configured, &limits)), configured)).collect();
     let uses = |variable: &Variable| {
         log.is_some_and(|log| log.uses(variable)) || routes.iter().any(|(route, _)| route.uses(variable))
     };
@@ -211,22 +213,41 @@ fn generation(
         explain,
         time_picks,
         keep_answer_headers: log.is_some_and(AccessLog::shows_answer_headers),
+        error_pages: pages(&config.error_pages),
+        limits,
     }
 }
 
-fn route(configured: &model::Route) -> Route {
+fn route(configured: &model::Route, limits: &Limits) -> Route {
     let hosts: Vec<String> = configured.hosts.iter().map(ToString::to_string).collect();
     Route {
         name: format!("{} {}", hosts.join(", "), configured.path).into(),
-        upstream: configured.upstream,
+        to: configured.to.clone(),
         max_body: configured.max_body,
         request_headers: configured.request_headers.clone().into(),
         response_headers: configured.response_headers.clone().into(),
+        expression: configured.path.expression().cloned(),
+        rewrite: configured.rewrite.clone(),
+        error_pages: pages(&configured.error_pages),
+        intercept_errors: configured.intercept_errors,
+        compression: configured.compression.clone(),
+        limits: Limits {
+            rates: some_of(&limits.rates, &configured.rate_limits),
+            at_once: some_of(&limits.at_once, &configured.connection_limits),
+        },
     }
 }
 
-fn limits(sandbox: &model::Sandbox) -> Limits {
-    Limits {
+fn some_of<T>(all: &[Arc<T>], indices: &[usize]) -> Vec<Arc<T>> {
+    indices.iter().filter_map(|index| all.get(*index).cloned()).collect()
+}
+
+fn pages(configured: &Pages) -> Option<Arc<Pages>> {
+    (!configured.is_empty()).then(|| Arc::new(configured.clone()))
+}
+
+fn budget(sandbox: &model::Sandbox) -> Budget {
+    Budget {
         pick: sandbox.pick_deadline,
         init: sandbox.init_deadline,
         memory: usize::try_from(sandbox.memory).unwrap_or(usize::MAX),

@@ -13,7 +13,7 @@ use super::settings::{hint, log_target, open_access_log, random_seed, same_log, 
 use super::worker::Shift;
 use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
-use crate::listen::{self, Bound};
+use crate::listen::{self, Bound, Capacity};
 use crate::observe::{AccessLog, Log};
 use crate::policy::{Ended, Engine, Instance, Picker, Sink};
 use crate::stats::clock;
@@ -30,6 +30,7 @@ pub(super) struct Control {
     makings: Vec<Making>,
     access_log: Option<AccessLog>,
     listeners: Vec<listen::Address>,
+    capacity: Arc<Capacity>,
     crew: Option<Crew>,
     faults: Sender<Ended>,
     ages: u64,
@@ -68,6 +69,7 @@ impl Control {
             makings,
             access_log,
             listeners: Vec::new(),
+            capacity: Arc::default(),
             crew: None,
             faults,
             ages: 0,
@@ -258,7 +260,7 @@ impl Control {
                 .zip(&mut open)
                 .for_each(|(socket, open)| open.push((address.clone(), socket)));
         }
-        let settings = settings(&self.loaded.config.limits);
+        let settings = settings(&self.loaded.config.limits, &self.capacity);
         let mut shifts = Vec::new();
         for (worker, open) in open.into_iter().enumerate() {
             let states = saved.get(worker);

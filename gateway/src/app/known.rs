@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::model;
+use crate::forward::{ConnectionLimit, Limits, RateLimit};
+use crate::limit::{AtOnce, Rates, Tally};
 use crate::policy::{Roster, Rules};
 use crate::stats::{BackendStats, UpstreamStats};
 use crate::upstream::{Backend, Identity, Resolver};
@@ -14,10 +16,15 @@ use crate::upstream::{Backend, Identity, Resolver};
 pub(super) struct Known {
     backends: HashMap<Identity, Lasting>,
     upstreams: HashMap<Arc<str>, (Arc<UpstreamStats>, Arc<Roster>)>,
+    rates: HashMap<Box<str>, (Kept, Arc<Rates>, Arc<Tally>)>,
+    counts: HashMap<Box<str>, (Kept, Arc<AtOnce>, Arc<Tally>)>,
     /// Slots are never used twice: a connection that a late request gives back must not end up
     /// in another backend's pool.
     next_slot: usize,
 }
+
+/// What makes the state of a limit fit a changed configuration: the text of its key and its size.
+type Kept = (String, usize);
 
 #[derive(Clone, Debug)]
 struct Lasting {
@@ -64,6 +71,47 @@ impl Known {
         let (stats, roster) = entry
             .or_insert_with(|| (Arc::default(), Arc::new(Roster::new(Arc::clone(name), rules, workers))));
         (Arc::clone(stats), Arc::clone(roster))
+    }
+
+    /// All limits that are configured, with what is known of their keys.
+    pub(super) fn limits(&mut self, config: &model::Config) -> Limits {
+        let (old_rates, old_counts) = (std::mem::take(&mut self.rates), std::mem::take(&mut self.counts));
+        let rates = config.rate_limits.iter().map(|limit| {
+            let kept = (limit.key.to_string(), limit.keys);
+            let known = old_rates.get(&limit.name).filter(|(old, ..)| *old == kept).cloned();
+            let known = known.unwrap_or_else(|| (kept, Arc::new(Rates::new(limit.keys)), Arc::default()));
+            let (_, rates, tally) = self.rates.entry(limit.name.clone()).or_insert(known);
+            let (name, key, rule) = (limit.name.clone(), limit.key.clone(), limit.rule);
+            let (rates, tally) = (Arc::clone(rates), Arc::clone(tally));
+            Arc::new(RateLimit {
+                name,
+                key,
+                rule,
+                status: limit.status,
+                dry_run: limit.dry_run,
+                rates,
+                tally,
+            })
+        });
+        let rates = rates.collect();
+        let at_once = config.connection_limits.iter().map(|limit| {
+            let kept = (limit.key.to_string(), limit.keys);
+            let known = old_counts.get(&limit.name).filter(|(old, ..)| *old == kept).cloned();
+            let known = known.unwrap_or_else(|| (kept, AtOnce::new(limit.keys), Arc::default()));
+            let (_, counts, tally) = self.counts.entry(limit.name.clone()).or_insert(known);
+            let (name, key, max) = (limit.name.clone(), limit.key.clone(), limit.max);
+            let (counts, tally) = (Arc::clone(counts), Arc::clone(tally));
+            Arc::new(ConnectionLimit {
+                name,
+                key,
+                max,
+                status: limit.status,
+                dry_run: limit.dry_run,
+                counts,
+                tally,
+            })
+        });
+        Limits { rates, at_once: at_once.collect() }
     }
 
     /// Forgets what is not in `upstreams` or does not satisfy `keep`.

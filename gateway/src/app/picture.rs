@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::build::Making;
 use super::control::Control;
 use crate::admin::{
-    BackendSnapshot, Connections, PolicySnapshot, PolicyState, Requests, Snapshot, UpstreamSnapshot,
+    BackendSnapshot, Connections, LimitSnapshot, PolicySnapshot, PolicyState, Requests, Snapshot,
+    UpstreamSnapshot,
 };
-use crate::forward::Upstream;
+use crate::forward::{Limits, Upstream};
+use crate::limit::Tally;
 use crate::observe::AccessLog;
 use crate::policy::FaultKind;
 use crate::stats::clock;
@@ -29,9 +31,21 @@ pub(super) fn take(control: &Control, started: u64, draining: bool) -> Snapshot 
         workers: control.config().workers.get(),
         connections,
         requests,
+        limits: limits(&generation.limits),
         access_log_lines_dropped: control.access_log().map_or(0, AccessLog::dropped),
         upstreams: upstreams.collect(),
     }
+}
+
+fn limits(limits: &Limits) -> Vec<LimitSnapshot> {
+    let picture = |section: &str, name: &str, tally: &Tally| LimitSnapshot {
+        name: format!("{section}.{name}"),
+        delayed: tally.delayed.load(Relaxed),
+        refused: tally.refused.load(Relaxed),
+    };
+    let rates = limits.rates.iter().map(|limit| picture("rate_limit", &limit.name, &limit.tally));
+    let at_once = limits.at_once.iter().map(|limit| picture("connection_limit", &limit.name, &limit.tally));
+    rates.chain(at_once).collect()
 }
 
 fn clients(control: &Control) -> (Connections, Requests) {

@@ -2,9 +2,10 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use crate::config::model;
-use crate::listen;
+use crate::listen::{self, Capacity};
 use crate::observe::{AccessLog, Format, Target};
 use crate::template::Escape;
 
@@ -19,12 +20,14 @@ pub(super) fn hint(error: &std::io::Error) -> &'static str {
 }
 
 /// Limits towards clients, for the listen room.
-pub(super) fn settings(limits: &model::Limits) -> listen::Settings {
+pub(super) fn settings(limits: &model::Limits, capacity: &Arc<Capacity>) -> listen::Settings {
+    capacity.set(limits.max_connections, limits.max_connections_per_client);
     listen::Settings {
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
         send_timeout: limits.send_timeout,
         max_head: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
+        capacity: Arc::clone(capacity),
     }
 }
 

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_is_not_chosen() {
-        for accept in ["", "deflate", "gzip;q=0", "gzip; q=0.000", "identity", "*;q=0", "gzip;q=x", "gzip;q=2"] {
+        for accept in
+            ["", "deflate", "gzip;q=0", "gzip; q=0.000", "identity", "*;q=0", "gzip;q=x", "gzip;q=2"]
+        {
             assert_eq!(chosen(accept), None, "{accept}");
         }
         assert_eq!(chosen("gzip;q=0.2, identity;q=0.5"), None, "uncompressed is liked better");

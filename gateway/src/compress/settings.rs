@@ -47,7 +47,10 @@ impl Compression {
     #[must_use]
     pub fn suits(&self, status: StatusCode, headers: &HeaderMap, size: Option<u64>) -> bool {
         let bodiless = status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT);
+            || matches!(
+                status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT
+            );
         let fixed = headers.contains_key(header::CONTENT_ENCODING)
             || headers.contains_key(header::CONTENT_RANGE)
             || has_token(headers, header::CACHE_CONTROL, "no-transform");
@@ -167,7 +170,10 @@ mod tests {
         Compression::mark_varying(&mut headers);
         Compression::mark_encoded(Coding::Brotli, &mut headers);
         assert_eq!(headers.get_all("vary").iter().collect::<Vec<_>>(), ["Cookie", "Accept-Encoding"]);
-        assert_eq!((&headers["etag"], &headers["content-encoding"]), (&HeaderValue::from_static("W/\"a\""), &HeaderValue::from_static("br")));
+        assert_eq!(
+            (&headers["etag"], &headers["content-encoding"]),
+            (&HeaderValue::from_static("W/\"a\""), &HeaderValue::from_static("br"))
+        );
         assert!(!headers.contains_key("accept-ranges"));
     }
 }

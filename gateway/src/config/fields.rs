@@ -123,15 +123,21 @@ impl<'a> Fields<'a> {
         list.iter().filter_map(|n| n.as_text().or_else(|| wrong_type(key, n, findings))).collect()
     }
 
-    /// A table of texts, in the order of the file.
-    pub(super) fn pairs(&self, name: &str, findings: &mut Findings) -> Vec<(&'a Entry, Text<'a>)> {
+    /// The entries of a table, in the order of the file.
+    pub(super) fn entries(&self, name: &str, findings: &mut Findings) -> &'a [Entry] {
         let (Some(key), Some(node)) = (self.section.key(name), self.get(name)) else {
-            return Vec::new();
+            return &[];
         };
         let Value::Table(entries) = &node.value else {
             wrong_type::<()>(key, node, findings);
-            return Vec::new();
+            return &[];
         };
+        entries
+    }
+
+    /// A table of texts, in the order of the file.
+    pub(super) fn pairs(&self, name: &str, findings: &mut Findings) -> Vec<(&'a Entry, Text<'a>)> {
+        let entries = self.entries(name, findings);
         let mut text = |entry: &'a Entry| {
             if entry.node.as_text().is_none() && !matches!(entry.node.value, Value::Unknown) {
                 let message = format!("`{}` in `{name}` cannot be {}", entry.key, entry.node.value.noun());

@@ -24,10 +24,16 @@ pub(super) enum Kind {
     Duration(&'static str, &'static str),
     /// From, to.
     Size(&'static str, &'static str),
+    /// Requests in a time: `10/s`.
+    Rate,
     /// One text or a list of texts.
     Texts,
-    /// A table of texts with variables.
+    /// A table of texts with variables, or of tables with one of those.
     Headers,
+    /// A status, an address or a table.
+    Answer,
+    /// A table of pages by status.
+    Pages,
     /// A table of texts.
     Labels,
     /// A list of addresses and tables.
@@ -85,8 +91,8 @@ const fn section(title: &'static str, noun: &'static str, keys: &'static [Key]) 
 
 use Absent::{Otherwise, Required, Value};
 use Kind::{
-    Address, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Path, Policy, Size,
-    Table, Tables, Template, Text, Texts,
+    Address, Answer, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Pages, Path,
+    Policy, Rate, Size, Table, Tables, Template, Text, Texts,
 };
 
 /// The levels of the log, from few lines to many.
@@ -106,9 +112,13 @@ pub(super) static TOP: Section = section(
         key("log", Table, Otherwise("see there"), ""),
         key("sandbox", Table, Otherwise("see there"), ""),
         key("limits", Table, Otherwise("see there"), ""),
+        key("error_pages", Pages, Otherwise("the status and the reason, in two lines"), "error_page"),
+        key("compression", Table, Otherwise("nothing is compressed"), "gzip"),
+        key("rate_limit", NamedTables, Otherwise("none"), "limit_req_zone"),
+        key("connection_limit", NamedTables, Otherwise("none"), "limit_conn_zone"),
         key("listen", Tables, Required, "server"),
         key("route", Tables, Required, "location"),
-        key("upstream", NamedTables, Required, "upstream"),
+        key("upstream", NamedTables, Otherwise("none"), "upstream"),
     ],
 );
 
@@ -159,6 +169,50 @@ pub(super) static LIMITS: Section = section(
         key("send_timeout", Duration("1ms", "24h"), Value("60s"), "send_timeout"),
         key("max_head", Size("8k", "1m"), Value("32k"), "large_client_header_buffers"),
         key("max_body", Size("0", "1048576g"), Value("1g"), "client_max_body_size"),
+        key("max_connections", Number(0, 10_000_000), Value("0"), "worker_connections"),
+        key("max_connections_per_client", Number(0, 10_000_000), Value("0"), ""),
+        key("rate_limits", Texts, Otherwise("none"), "limit_req"),
+        key("connection_limits", Texts, Otherwise("none"), "limit_conn"),
+    ],
+);
+
+pub(super) static COMPRESSION: Section = section(
+    "`[compression]`",
+    "`[compression]`",
+    &[
+        key("codings", Texts, Otherwise("`[\"zstd\", \"br\", \"gzip\"]`"), "gzip"),
+        key("types", Texts, Otherwise("text, scripts, JSON, XML, SVG, fonts and WebAssembly"), "gzip_types"),
+        key("min_size", Size("0", "1g"), Value("256"), "gzip_min_length"),
+        key("gzip_level", Number(1, 9), Value("5"), "gzip_comp_level"),
+        key("brotli_level", Number(0, 11), Value("4"), "brotli_comp_level"),
+        key("zstd_level", Number(1, 19), Value("3"), "zstd_comp_level"),
+    ],
+);
+
+pub(super) static RATE_LIMIT: Section = section(
+    "`[rate_limit.<name>]`",
+    "a rate limit",
+    &[
+        key("rate", Rate, Required, "rate"),
+        key("key", Template, Value("$binary_remote_addr"), "limit_req_zone"),
+        key("burst", Number(0, 1_000_000_000), Value("0"), "burst"),
+        key("delay", Number(0, 1_000_000_000), Value("0"), "delay"),
+        key("nodelay", Flag, Value("false"), "nodelay"),
+        key("status", Number(400, 599), Value("429"), "limit_req_status"),
+        key("size", Size("1k", "4g"), Value("1m"), "zone"),
+        key("dry_run", Flag, Value("false"), "limit_req_dry_run"),
+    ],
+);
+
+pub(super) static CONNECTION_LIMIT: Section = section(
+    "`[connection_limit.<name>]`",
+    "a connection limit",
+    &[
+        key("max", Number(1, 16_777_215), Required, "limit_conn"),
+        key("key", Template, Value("$binary_remote_addr"), "limit_conn_zone"),
+        key("status", Number(400, 599), Value("429"), "limit_conn_status"),
+        key("size", Size("1k", "4g"), Value("1m"), "zone"),
+        key("dry_run", Flag, Value("false"), "limit_conn_dry_run"),
     ],
 );
 
@@ -177,10 +231,46 @@ pub(super) static ROUTE: Section = section(
     &[
         key("host", Texts, Otherwise("every host"), "server_name"),
         key("path", Text, Value("/"), "location"),
-        key("upstream", Text, Required, "proxy_pass"),
+        key("upstream", Text, Otherwise("needed, unless there is `return`"), "proxy_pass"),
+        key("return", Answer, Otherwise("the upstream answers"), "return"),
+        key("rewrite", Template, Otherwise("the path is passed on as it came"), "rewrite"),
         key("max_body", Size("0", "1048576g"), Otherwise("`limits.max_body`"), "client_max_body_size"),
         key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
         key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+        key("error_pages", Pages, Otherwise("those at the top"), "error_page"),
+        key("intercept_errors", Flag, Value("false"), "proxy_intercept_errors"),
+        key("rate_limits", Texts, Otherwise("`limits.rate_limits`"), "limit_req"),
+        key("connection_limits", Texts, Otherwise("`limits.connection_limits`"), "limit_conn"),
+        key("compression", Flag, Otherwise("`true` if there is `[compression]`"), "gzip"),
+    ],
+);
+
+pub(super) static PAGE: Section = section(
+    "`return = { ... }`, `error_pages = { 404 = { ... } }`",
+    "a page",
+    &[
+        key(
+            "status",
+            Number(200, 599),
+            Otherwise("302 with `to`, else 200; in `error_pages` that of the error"),
+            "",
+        ),
+        key("to", Template, Otherwise("no redirect"), ""),
+        key("text", Template, Otherwise("the status, in a line"), ""),
+        key("file", Path, Otherwise("`text`"), ""),
+        key("type", Text, Otherwise("by the file's ending, by the beginning of the text"), "default_type"),
+    ],
+);
+
+pub(super) static HEADER: Section = section(
+    "`request_headers = { Name = { ... } }`",
+    "a rule for a header",
+    &[
+        key("set", Template, Otherwise("nothing"), "proxy_set_header"),
+        key("add", Template, Otherwise("nothing"), "add_header"),
+        key("default", Template, Otherwise("nothing"), ""),
+        key("remove", Flag, Value("false"), "proxy_hide_header"),
+        key("always", Flag, Value("true"), "always"),
     ],
 );
 
@@ -223,8 +313,22 @@ pub(super) static POLICY: Section = Section {
 };
 
 /// All of them, in the order of the reference.
-pub(super) static SECTIONS: [&Section; 9] =
-    [&TOP, &ADMIN, &LOG, &SANDBOX, &LIMITS, &LISTEN, &ROUTE, &UPSTREAM, &BACKEND];
+pub(super) static SECTIONS: &[&Section] = &[
+    &TOP,
+    &ADMIN,
+    &LOG,
+    &SANDBOX,
+    &LIMITS,
+    &COMPRESSION,
+    &RATE_LIMIT,
+    &CONNECTION_LIMIT,
+    &LISTEN,
+    &ROUTE,
+    &HEADER,
+    &PAGE,
+    &UPSTREAM,
+    &BACKEND,
+];
 
 impl Section {
     /// The key of this name.
@@ -251,8 +355,11 @@ impl fmt::Display for Kind {
             Number(from, to) => write!(f, "number, {from} to {to}"),
             Duration(from, to) => write!(f, "duration, {from} to {to}"),
             Size(from, to) => write!(f, "size, {from} to {to}"),
+            Rate => f.write_str("rate"),
             Texts => f.write_str("text or list of texts"),
-            Headers => f.write_str("table of texts with variables"),
+            Headers => f.write_str("table of texts with variables or of tables"),
+            Answer => f.write_str("status, address or table"),
+            Pages => f.write_str("table of pages by status"),
             Labels => f.write_str("table of texts"),
             Backends => f.write_str("list of addresses or tables"),
             Policy => f.write_str("name or table"),
@@ -274,12 +381,16 @@ impl Key {
             (Number(from, _), _) => format!("{name} = {from}"),
             (Flag, _) => format!("{name} = true"),
             (Duration(..), _) => format!("{name} = \"30s\""),
+            (Rate, _) => format!("{name} = \"10/s\""),
             (Size(..), _) => format!("{name} = \"50m\""),
             (Address, _) => format!("{name} = \"127.0.0.1:8080\""),
             (Path, _) => format!("{name} = \"pointsman.{}\"", name.split('_').next().unwrap_or_default()),
+            (Texts, _) if name.ends_with("_limits") => format!("{name} = [\"a\"]"),
             (Texts, _) if name == "include" => format!("{name} = [\"conf.d/*.toml\"]"),
             (Texts, _) => format!("{name} = \"a.example\"` or `{name} = [\"a.example\", \"*.b.example\"]"),
             (Headers, _) => format!("{name} = {{ \"X-Real-IP\" = \"$remote_addr\" }}"),
+            (Answer, _) => format!("{name} = {{ status = 301, to = \"https://$host$request_uri\" }}"),
+            (Pages, _) => format!("{name} = {{ \"502-504\" = \"50x.html\" }}"),
             (Labels, _) => format!("{name} = {{ gpu = \"yes\" }}"),
             (Backends, _) => format!("{name} = [\"127.0.0.1:8001\", \"127.0.0.1:8002\"]"),
             (Template, _) => format!("{name} = \"$request_uri\""),

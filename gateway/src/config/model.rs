@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::place::Place;
-pub use crate::forward::HeaderRule;
+use crate::compress::Compression;
+pub use crate::forward::{Content, HeaderAction, HeaderRule, Page, Pages, Rewrite, To};
+use crate::limit::Rule;
 pub use crate::listen::Address as ListenAddress;
-pub use crate::route::{HostPattern, PathPattern};
+pub use crate::route::{Expression, HostPattern, PathPattern};
 use crate::template::Template;
 use crate::upstream::Address;
 
@@ -35,6 +39,12 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// What a client may use up.
     pub limits: Limits,
+    /// What is answered in place of errors, where no route is known.
+    pub error_pages: Pages,
+    /// Limits of requests in a time; routes refer to them by index.
+    pub rate_limits: Vec<RateLimit>,
+    /// Limits of requests at once; routes refer to them by index.
+    pub connection_limits: Vec<ConnectionLimit>,
     /// At least one, no two overlapping.
     pub listen: Vec<Listen>,
     /// At least one, no two for the same host and path.
@@ -108,6 +118,44 @@ pub struct Limits {
     pub max_head: u64,
     /// Bytes of a request body; `u64::MAX` where there is no limit.
     pub max_body: u64,
+    /// Connections of all clients at once.
+    pub max_connections: Option<u64>,
+    /// Connections of one client's address at once.
+    pub max_connections_per_client: Option<u64>,
+}
+
+/// How many requests in a time, by key.
+#[derive(Clone, Debug)]
+pub struct RateLimit {
+    /// Its name.
+    pub name: Box<str>,
+    /// What requests are told apart by.
+    pub key: Template,
+    /// What holds for each key.
+    pub rule: Rule,
+    /// What a client gets that is refused.
+    pub status: StatusCode,
+    /// How many keys are remembered.
+    pub keys: usize,
+    /// Only count and log.
+    pub dry_run: bool,
+}
+
+/// How many requests at once, by key.
+#[derive(Clone, Debug)]
+pub struct ConnectionLimit {
+    /// Its name.
+    pub name: Box<str>,
+    /// What requests are told apart by.
+    pub key: Template,
+    /// Most requests at once, for each key.
+    pub max: u64,
+    /// What a client gets that is refused.
+    pub status: StatusCode,
+    /// How many keys can be counted at once.
+    pub keys: usize,
+    /// Only count and log.
+    pub dry_run: bool,
 }
 
 /// A listener.
@@ -128,14 +176,26 @@ pub struct Route {
     pub hosts: Vec<HostPattern>,
     /// The paths it serves.
     pub path: PathPattern,
-    /// Index in [`Config::upstreams`].
-    pub upstream: usize,
+    /// Who answers: an index in [`Config::upstreams`], or a page.
+    pub to: To,
+    /// Another path for the backend.
+    pub rewrite: Option<Rewrite>,
     /// Bytes of a request body; `u64::MAX` where there is no limit.
     pub max_body: u64,
     /// What to change in requests: the upstream's rules, overridden by the route's own.
     pub request_headers: Vec<HeaderRule>,
     /// What to change in answers: the upstream's rules, overridden by the route's own.
     pub response_headers: Vec<HeaderRule>,
+    /// What is answered in place of errors: those of the top, overridden by the route's own.
+    pub error_pages: Pages,
+    /// In place of the backends' errors too?
+    pub intercept_errors: bool,
+    /// Which answers are compressed.
+    pub compression: Option<Arc<Compression>>,
+    /// Indices in [`Config::rate_limits`].
+    pub rate_limits: Vec<usize>,
+    /// Indices in [`Config::connection_limits`].
+    pub connection_limits: Vec<usize>,
     /// Where it was configured.
     pub place: Place,
 }

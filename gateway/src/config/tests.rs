@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys::{self, Absent, Key, Kind, SECTIONS, Section};
-use super::model::{AccessLog, HeaderRule, HostPattern, ListenAddress, LogFormat, PathPattern};
+use super::model::{AccessLog, Content, HeaderRule, HostPattern, ListenAddress, LogFormat, PathPattern, To};
 use super::{Loaded, Problems, load_with};
-use crate::template::Template;
+use crate::template::{Escape, Template};
 
 const FOLDER: &str = "../tests/configs/";
 
@@ -136,7 +136,7 @@ fn every_value_arrives() {
 fn a_route_overrides_its_upstreams_header_rules_one_by_one() {
     let loaded = load(Path::new("../tests/configs/good/everything.toml")).unwrap();
     let rules = |rules: &[HeaderRule]| {
-        let value = |rule: &HeaderRule| rule.value.as_ref().map(ToString::to_string);
+        let value = |rule: &HeaderRule| rule.action.template().map(ToString::to_string);
         rules.iter().map(|rule| (rule.name.to_string(), value(rule))).collect::<Vec<_>>()
     };
     let first = &loaded.config.routes[0];
@@ -150,10 +150,22 @@ fn a_route_overrides_its_upstreams_header_rules_one_by_one() {
             ("accept-encoding".to_owned(), None),
         ]
     );
-    assert_eq!(
-        rules(&loaded.config.routes[1].response_headers),
-        [("server".to_owned(), None), ("via".to_owned(), None),]
-    );
+    let second = rules(&loaded.config.routes[1].response_headers);
+    assert_eq!(second[..2], [("server".to_owned(), None), ("via".to_owned(), None)]);
+}
+
+#[test]
+fn a_route_overrides_the_error_pages_of_the_top_one_by_one() {
+    let loaded = load(Path::new("../tests/configs/good/everything.toml")).unwrap();
+    let content = |route: usize, status| match &loaded.config.routes[route].error_pages.get(status)?.content {
+        Content::Text(text, escape) => Some((text.to_string(), *escape)),
+        Content::Bytes(bytes) => Some((String::from_utf8_lossy(bytes).into_owned(), Escape::None)),
+        Content::Status => None,
+    };
+    assert_eq!(content(0, 404), Some(("<h1>not here</h1>\n".to_owned(), Escape::None)));
+    assert_eq!(content(1, 404), Some(("sorry".to_owned(), Escape::None)));
+    assert_eq!(content(1, 503), Some(("{\"status\": $status}".to_owned(), Escape::Json)));
+    assert_eq!(content(1, 501), None);
 }
 
 #[test]
@@ -162,7 +174,7 @@ fn included_files_are_read_once_and_add_to_the_main_one() {
     let names: Vec<_> = loaded.config.upstreams.iter().map(|upstream| &*upstream.name).collect();
     assert_eq!(names, ["backend", "files"]);
     assert_eq!(loaded.sources.paths().count(), 2);
-    assert_eq!(loaded.config.routes[1].upstream, 1);
+    assert!(matches!(loaded.config.routes[1].to, To::Upstream(1)));
 }
 
 /// A text that gives `key` of this section a date, which nothing takes.
@@ -171,6 +183,12 @@ fn with_a_date(section: &Section, key: &str) -> String {
     match title.as_str() {
         "the top of the main file" => format!("{key} = 1979-05-27"),
         "backends = [{ ... }]" => format!("upstream.a.backends = [{{ {key} = 1979-05-27 }}]"),
+        "return = { ... }`, `error_pages = { 404 = { ... } }" => {
+            format!("route = [{{ return = {{ {key} = 1979-05-27 }} }}]")
+        }
+        "request_headers = { Name = { ... } }" => {
+            format!("route = [{{ request_headers = {{ X = {{ {key} = 1979-05-27 }} }} }}]")
+        }
         "policy = { ... }" => format!("upstream.a.policy = {{ {key} = 1979-05-27 }}"),
         title => format!("{title}\n{key} = 1979-05-27"),
     }
@@ -178,7 +196,7 @@ fn with_a_date(section: &Section, key: &str) -> String {
 
 #[test]
 fn every_key_of_the_table_is_read() {
-    for section in SECTIONS.into_iter().chain([&keys::POLICY]) {
+    for section in SECTIONS.iter().copied().chain([&keys::POLICY]) {
         for key in section.names() {
             let problems = of(&with_a_date(section, key)).unwrap_err().to_string();
             let complaint = format!("`{key}` cannot be a date");
@@ -255,7 +273,7 @@ fn row(key: &Key) -> [String; 4] {
 fn the_reference_has_every_key_with_its_type_default_and_nginx_name() {
     let title = |section: &Section| section.title.replace("the top", "The top");
     let expected: Vec<_> = SECTIONS
-        .into_iter()
+        .iter()
         .flat_map(|section| section.keys.iter().map(move |key| (title(section), row(key))))
         .collect();
     let written = reference();

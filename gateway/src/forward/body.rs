@@ -10,10 +10,12 @@ use thiserror::Error;
 
 use super::Worker;
 use super::attempt::{Answered, Attempt};
+use super::compressed::Compressed;
 use super::pump::{Stop, pump};
 use super::request_body::RequestBody;
 use super::story::Story;
 use crate::alarm::Alarm;
+use crate::limit::Presence;
 use crate::stats::{Verdict, clock};
 use crate::upstream::http1::Connection;
 
@@ -29,24 +31,46 @@ pub struct Body {
     source: Source,
     /// When there is an access log, the story is told when the body ends.
     story: Option<Box<Story>>,
+    /// Where the request is counted until the body has ended.
+    held: Box<[Presence]>,
 }
 
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Whole(Bytes),
     Relay(Box<Relay>),
+    Compressed(Box<Compressed>),
+}
+
+impl Source {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Relay(relay) => relay.poll_frame(cx),
+            Self::Compressed(compressed) => compressed.poll_frame(cx),
+        }
+    }
+
+    fn relay(&self) -> Option<&Relay> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Relay(relay) => Some(relay),
+            Self::Compressed(compressed) => compressed.source.relay(),
+        }
+    }
 }
 
 impl Body {
     pub(super) fn whole(bytes: Bytes) -> Self {
-        Self { source: Source::Whole(bytes), story: None }
+        Self { source: Source::Whole(bytes), story: None, held: Box::default() }
     }
 
     pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
         let Answered { connection, attempt, alarm, .. } = answered;
         alarm.set(attempt.settings().read_timeout);
         let relay = Relay { connection: Some(connection), attempt, request, alarm, worker, cut: false };
-        Self { source: Source::Relay(Box::new(relay)), story: None }
+        Self { source: Source::Relay(Box::new(relay)), story: None, held: Box::default() }
     }
 
     /// Keeps the story until the body has ended.
@@ -54,10 +78,24 @@ impl Body {
         self.story = Some(story);
     }
 
+    /// Holds these until the body has ended.
+    pub(super) fn hold(&mut self, held: Box<[Presence]>) {
+        self.held = held;
+    }
+
+    /// Takes the content out, to be put back as something else.
+    pub(super) fn take_source(&mut self) -> Source {
+        std::mem::replace(&mut self.source, Source::Whole(Bytes::new()))
+    }
+
+    pub(super) fn set_source(&mut self, source: Source) {
+        self.source = source;
+    }
+
     fn note(&mut self, frame: Option<&Frame<Bytes>>) {
         let Some(story) = &mut self.story else { return };
         story.body_bytes += frame.and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
-        if let Source::Relay(relay) = &self.source
+        if let Some(relay) = self.source.relay()
             && relay.connection.is_none()
         {
             story.end_attempt(clock::span(relay.attempt.began(), clock::now()));
@@ -70,11 +108,7 @@ impl http_body::Body for Body {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let frame = match &mut self.source {
-            Source::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Source::Whole(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
-            Source::Relay(relay) => ready!(relay.poll_frame(cx)),
-        };
+        let frame = ready!(self.source.poll_frame(cx));
         self.note(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
         Poll::Ready(frame)
     }
@@ -83,6 +117,7 @@ impl http_body::Body for Body {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
             Source::Relay(relay) => relay.connection.is_none() && !relay.cut,
+            Source::Compressed(compressed) => compressed.is_end_stream(),
         }
     }
 
@@ -90,7 +125,7 @@ impl http_body::Body for Body {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             // A declared length is in the fields, where hyper looks first.
-            Source::Relay(_) => SizeHint::default(),
+            Source::Relay(_) | Source::Compressed(_) => SizeHint::default(),
         }
     }
 }
@@ -98,7 +133,7 @@ impl http_body::Body for Body {
 /// An answer being relayed. It carries the attempt to its end: dropping it, because the client
 /// left, closes the backend's connection and so ends the request there.
 #[derive(Debug)]
-struct Relay {
+pub(super) struct Relay {
     /// None when the answer has ended.
     connection: Option<Box<Connection>>,
     attempt: Attempt,

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-
+use super::{HeaderRule, Limits, Page, Pages, Rewrite};
+use crate::compress::Compression;
 use crate::policy::Picker;
-use crate::route::Table;
+use crate::route::{Expression, Table};
 use crate::stats::{BackendStats, UpstreamStats};
 use crate::template::{Template, Variable};
 use crate::upstream::{Backend, Settings};
@@ -31,6 +31,10 @@ pub struct Generation {
     pub keep_answer_headers: bool,
     /// Are the picks of a request timed for the access log?
     pub time_picks: bool,
+    /// What is answered in place of errors, where no route is known.
+    pub error_pages: Option<Arc<Pages>>,
+    /// All limits, whether a route has them or not.
+    pub limits: Limits,
 }
 
 /// One route.
@@ -38,23 +42,55 @@ pub struct Generation {
 pub struct Route {
     /// As configured, for the log.
     pub name: Box<str>,
-    /// Index of its upstream.
-    pub upstream: usize,
+    /// Who answers.
+    pub to: To,
     /// Most bytes of a request's body (nginx `client_max_body_size`).
     pub max_body: u64,
-    /// Fields set or removed on the way to the backend, the upstream's included.
+    /// What happens to fields on the way to the backend, the upstream's rules included.
     pub request_headers: Box<[HeaderRule]>,
-    /// Fields set or removed on the way to the client, the upstream's included.
+    /// What happens to fields on the way to the client, the upstream's rules included.
     pub response_headers: Box<[HeaderRule]>,
+    /// The expression that its path matches, if it has one: where `$1` comes from.
+    pub expression: Option<Expression>,
+    /// Another path for the backend.
+    pub rewrite: Option<Rewrite>,
+    /// What is answered in place of errors.
+    pub error_pages: Option<Arc<Pages>>,
+    /// In place of the backends' errors too (nginx `proxy_intercept_errors`)?
+    pub intercept_errors: bool,
+    /// Which answers are compressed.
+    pub compression: Option<Arc<Compression>>,
+    /// What its requests are held to.
+    pub limits: Limits,
 }
 
-/// Sets a field, or removes it.
+/// Who answers the requests of a route.
 #[derive(Clone, Debug)]
-pub struct HeaderRule {
-    /// The field.
-    pub name: HeaderName,
-    /// Its value; none removes it, and so does a value that renders to nothing.
-    pub value: Option<Template>,
+pub enum To {
+    /// A backend of the upstream with this index.
+    Upstream(usize),
+    /// The gateway itself.
+    Page(Page),
+}
+
+impl Route {
+    /// A route to an upstream that changes nothing and has no limits.
+    #[must_use]
+    pub fn to_upstream(name: &str, upstream: usize) -> Self {
+        Self {
+            name: name.into(),
+            to: To::Upstream(upstream),
+            max_body: u64::MAX,
+            request_headers: Box::default(),
+            response_headers: Box::default(),
+            expression: None,
+            rewrite: None,
+            error_pages: None,
+            intercept_errors: false,
+            compression: None,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// One upstream.
@@ -78,10 +114,8 @@ impl Route {
     /// Does one of its header rules use this variable?
     #[must_use]
     pub fn uses(&self, variable: &Variable) -> bool {
-        self.request_headers
-            .iter()
-            .chain(&self.response_headers)
-            .any(|rule| rule.value.as_ref().is_some_and(|value| value.uses(variable)))
+        let rules = self.request_headers.iter().chain(&self.response_headers);
+        rules.filter_map(|rule| rule.action.template()).any(|value| value.uses(variable))
     }
 }
 

@@ -4,13 +4,18 @@ mod admit;
 mod answer;
 mod attempt;
 mod body;
+mod compressed;
 mod exchange;
+mod header_rule;
 mod in_force;
+mod limits;
+mod page;
 mod pick;
 mod pump;
 mod request_body;
 mod request_head;
 mod retry;
+mod rewrite;
 mod story;
 mod target;
 mod values;
@@ -23,7 +28,11 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
-pub use in_force::{Generation, HeaderRule, InForce, Route, Upstream};
+pub use header_rule::{HeaderAction, HeaderRule};
+pub use in_force::{Generation, InForce, Route, To, Upstream};
+pub use limits::{ConnectionLimit, Limits, RateLimit};
+pub use page::{Content, Page, Pages};
+pub use rewrite::Rewrite;
 pub use worker::{Traffic, Worker};
 
 use crate::listen::{Handler, Peer};
@@ -60,6 +69,9 @@ async fn handle(mut story: Box<Story>, body: Result<RequestBody, Refusal>) -> Re
     };
     let mut response = answered.unwrap_or_else(|refusal| story.refuse(refusal));
     story.finish(&mut response);
+    if !story.held.is_empty() {
+        response.body_mut().hold(std::mem::take(&mut story.held));
+    }
     if story.is_told() {
         response.body_mut().keep(story);
     }
@@ -67,6 +79,12 @@ async fn handle(mut story: Box<Story>, body: Result<RequestBody, Refusal>) -> Re
 }
 
 async fn serve(story: &mut Story, mut body: RequestBody) -> Result<Response<Body>, Refusal> {
+    if let Some(route) = story.limited() {
+        Box::pin(story.hold_to(&route.limits)).await?;
+    }
+    if let Some(answer) = story.answer_itself() {
+        return Ok(answer);
+    }
     loop {
         let chosen = story.pick()?;
         match story.attempt(&chosen, &mut body).await {

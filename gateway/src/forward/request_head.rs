@@ -4,8 +4,8 @@ use bytes::{BufMut, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::HeaderRule;
 use super::story::Story;
+use super::{HeaderAction, HeaderRule};
 
 /// What the gateway calls itself in `Via`.
 const VIA: &str = "1.1 pointsman";
@@ -16,7 +16,7 @@ pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
     let facts = &story.facts;
     let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
     out.reserve(1024);
-    put(out, &[facts.method.as_str().as_bytes(), b" ", story.target().as_bytes(), b" HTTP/1.1\r\n"]);
+    put(out, &[facts.method.as_str().as_bytes(), b" ", story.backend_target().as_bytes(), b" HTTP/1.1\r\n"]);
     let named = Named::by_connection(&facts.headers);
     let mut seen = Seen::default();
     for (name, value) in &facts.headers {
@@ -75,7 +75,7 @@ impl<'a> Seen<'a> {
 }
 
 fn is_set(rules: &[HeaderRule], name: &HeaderName) -> bool {
-    rules.iter().any(|rule| rule.name == *name)
+    rules.iter().any(|rule| rule.replaces(name))
 }
 
 /// Fields that `Connection` names end here too.
@@ -105,7 +105,7 @@ impl<'a> Named<'a> {
 /// Who asked, and how.
 fn forwarded(story: &Story, seen: &Seen<'_>, rules: &[HeaderRule], out: &mut BytesMut) {
     let ip = story.peer.ip_text().as_bytes();
-    let unset = |name: &str| rules.is_empty() || !rules.iter().any(|rule| rule.name == name);
+    let unset = |name: &'static str| rules.is_empty() || !is_set(rules, &HeaderName::from_static(name));
     if unset("x-forwarded-for") {
         list(out, "x-forwarded-for", &seen.hops, ip);
     }
@@ -134,11 +134,15 @@ fn list(out: &mut BytesMut, name: &str, entries: &[&HeaderValue], last: &[u8]) {
     put(out, &[last, b"\r\n"]);
 }
 
-/// The fields that the configuration sets. One that renders to nothing is left out; what could
+/// The fields that the configuration sets or adds. One that renders to nothing is left out; what could
 /// break the head (a line end out of a variable) leaves the field out too.
 fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
-    let templates = rules.iter().filter_map(|rule| Some((&rule.name, rule.value.as_ref()?)));
-    for (name, template) in templates.filter(|(name, _)| !ends_here_always(name.as_str())) {
+    let wanted = |rule: &&HeaderRule| match rule.action {
+        HeaderAction::Default(_) => !story.facts.headers.contains_key(&rule.name),
+        _ => !ends_here_always(rule.name.as_str()),
+    };
+    let templates = rules.iter().filter(wanted);
+    for (name, template) in templates.filter_map(|rule| Some((&rule.name, rule.action.template()?))) {
         story.worker.with_scratch(|value| {
             template.render(story, value);
             let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));

@@ -73,14 +73,14 @@ impl Failure {
     /// What the client is told.
     pub(super) fn refusal(self) -> Refusal {
         match self.kind {
-            FailureKind::Body(BodyError::TooLarge) => Refusal::closing(
+            FailureKind::Body(BodyError::TooLarge) => Refusal::limit(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the request's body is larger than this route allows (max_body)",
             ),
             FailureKind::Body(BodyError::Malformed) => {
                 Refusal::malformed("the request's body is cut or not framed as it should be")
             }
-            FailureKind::BodyTimeout => Refusal::closing(
+            FailureKind::BodyTimeout => Refusal::limit(
                 StatusCode::REQUEST_TIMEOUT,
                 "the request's body did not arrive in time (limits.body_timeout)",
             ),

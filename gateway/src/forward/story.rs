@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
@@ -17,7 +17,8 @@ use super::pick::Chosen;
 use super::request_body::RequestBody;
 use super::retry::{Failure, FailureKind};
 use super::target;
-use super::{InForce, Route, Upstream, Worker};
+use super::{InForce, Route, To, Upstream, Worker};
+use crate::limit::Presence;
 use crate::listen::Peer;
 use crate::policy::Facts;
 use crate::stats::clock;
@@ -60,6 +61,10 @@ pub(super) struct Story {
     pub(super) again: Option<Chosen>,
     /// Of the last attempt.
     pub(super) failure: Option<Failure>,
+    /// Path and query for the backend, if not those that were asked for.
+    rewritten: Option<Box<str>>,
+    /// Where it is counted until its answer has ended.
+    pub(super) held: Box<[Presence]>,
 }
 
 impl Story {
@@ -84,6 +89,8 @@ impl Story {
             declares_length: false,
             again: None,
             failure: None,
+            rewritten: None,
+            held: Box::default(),
         }
     }
 
@@ -108,19 +115,20 @@ impl Story {
     fn take_route(&mut self, body: &mut RequestBody) -> Result<(), Refusal> {
         let host = std::str::from_utf8(&self.facts.host).unwrap_or_default();
         let found = self.in_force.generation.routes.find(host, &target::decoded(self.facts.target.path()));
-        let route = Arc::clone(
-            found.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND, "no route for this host and path"))?,
-        );
+        let found =
+            found.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND, "no route for this host and path"))?;
+        let route = Arc::clone(self.route.insert(Arc::clone(found)));
         if self.facts.body_length.is_some_and(|length| length > route.max_body) {
             let reason = format!(
                 "the request's body is larger than the {} bytes that this route allows (max_body)",
                 route.max_body
             );
-            return Err(Refusal::closing(StatusCode::PAYLOAD_TOO_LARGE, reason));
+            return Err(Refusal::limit(StatusCode::PAYLOAD_TOO_LARGE, reason));
         }
         body.limit(route.max_body);
-        self.upstream = route.upstream;
-        self.route = Some(route);
+        let To::Upstream(upstream) = route.to else { return Ok(()) };
+        self.upstream = upstream;
+        self.rewritten = route.rewrite.as_ref().map(|rewrite| self.rewritten(rewrite));
         let in_force = Rc::clone(&self.in_force);
         if let Some(key) = &in_force.generation.upstreams[self.upstream].hash_key {
             let mut bytes = std::mem::take(&mut self.facts.key);
@@ -130,9 +138,25 @@ impl Story {
         Ok(())
     }
 
-    /// Passes a backend's answer on.
+    /// The route, if it has limits.
+    pub(super) fn limited(&self) -> Option<Arc<Route>> {
+        self.route.as_ref().filter(|route| !route.limits.is_empty()).cloned()
+    }
+
+    /// The answer of a route that has one of its own.
+    pub(super) fn answer_itself(&mut self) -> Option<Response<Body>> {
+        let To::Page(_) = self.route.as_ref()?.to else { return None };
+        let route = self.route.clone()?;
+        let To::Page(page) = &route.to else { return None };
+        Some(self.show(page, StatusCode::OK))
+    }
+
+    /// Passes a backend's answer on, or what stands for it.
     pub(super) fn relay(&mut self, mut answered: Answered, body: RequestBody) -> Response<Body> {
         self.received = body.received();
+        if let Some(page) = self.page_instead(answered.head.status) {
+            return page;
+        }
         let headers = std::mem::take(&mut answered.head.headers);
         let mut response = Response::new(Body::whole(Bytes::new()));
         *response.status_mut() = answered.head.status;
@@ -152,19 +176,42 @@ impl Story {
         response
     }
 
-    /// Answers in the gateway's own name.
-    pub(super) fn refuse(&self, refusal: Refusal) -> Response<Body> {
-        refusal.into_response(self.version != Version::HTTP_2)
+    /// The page that stands for an error of the backend, if the route wants that.
+    fn page_instead(&mut self, status: StatusCode) -> Option<Response<Body>> {
+        let route = self.route.as_ref().filter(|route| route.intercept_errors)?;
+        let pages = Arc::clone(route.error_pages.as_ref()?);
+        pages.get(status.as_u16()).map(|page| self.show(page, status))
+    }
+
+    /// Answers in the gateway's own name: with the page for this status, else with the reason.
+    pub(super) fn refuse(&mut self, refusal: Refusal) -> Response<Body> {
+        self.log_refusal(&refusal, "");
+        let pages = match &self.route {
+            Some(route) => route.error_pages.clone(),
+            None => self.in_force.generation.error_pages.clone(),
+        };
+        let http1 = self.version != Version::HTTP_2;
+        match pages.as_ref().and_then(|pages| pages.get(refusal.status.as_u16())) {
+            Some(page) => {
+                let mut response = self.show(page, refusal.status);
+                refusal.mark(http1, response.headers_mut());
+                response
+            }
+            None => refusal.into_response(http1),
+        }
     }
 
     /// Gives the answer its last touch.
     pub(super) fn finish(&mut self, response: &mut Response<Body>) {
         self.status = response.status().as_u16();
         self.worker.traffic.count_answer(self.status);
-        if let Some(route) = self.route.clone()
-            && !route.response_headers.is_empty()
-        {
-            self.set_answer_headers(&route, response.headers_mut());
+        if let Some(route) = self.route.as_ref().filter(|route| !route.response_headers.is_empty()) {
+            let route = Arc::clone(route);
+            self.change_answer_headers(&route.response_headers, response.headers_mut());
+        }
+        if let Some(route) = self.route.as_ref().filter(|route| route.compression.is_some()) {
+            let route = Arc::clone(route);
+            self.compress(route.compression.as_deref(), response);
         }
         if self.is_told() && self.in_force.generation.keep_answer_headers {
             self.answer_headers = response.headers().clone();
@@ -174,22 +221,6 @@ impl Story {
     /// Is the story told when the answer has ended?
     pub(super) fn is_told(&self) -> bool {
         self.worker.logs()
-    }
-
-    fn set_answer_headers(&mut self, route: &Route, headers: &mut HeaderMap) {
-        std::mem::swap(&mut self.answer_headers, headers);
-        let mut value = Vec::new();
-        for rule in &route.response_headers {
-            value.clear();
-            if let Some(template) = &rule.value {
-                template.render(self, &mut value);
-            }
-            match HeaderValue::from_bytes(&value) {
-                Ok(value) if !value.is_empty() => drop(self.answer_headers.insert(rule.name.clone(), value)),
-                _ => drop(self.answer_headers.remove(&rule.name)),
-            }
-        }
-        std::mem::swap(&mut self.answer_headers, headers);
     }
 
     /// The present; for the first attempt the moment the request began, which saves a look at
@@ -202,9 +233,21 @@ impl Story {
         &self.in_force.generation.upstreams[self.upstream]
     }
 
-    /// Path and query for the backend.
+    /// Path and query that the client asked for.
     pub(super) fn target(&self) -> &str {
         self.facts.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+    }
+
+    /// Path and query for the backend.
+    pub(super) fn backend_target(&self) -> &str {
+        self.rewritten.as_deref().unwrap_or_else(|| self.target())
+    }
+
+    /// The upstream that serves the request; none before it is known, and where the gateway
+    /// answers itself.
+    pub(super) fn known_upstream(&self) -> Option<&Upstream> {
+        let To::Upstream(upstream) = self.route.as_ref()?.to else { return None };
+        self.in_force.generation.upstreams.get(upstream)
     }
 
     /// Did the client declare the length of the body?
@@ -223,14 +266,28 @@ impl Story {
         }
     }
 
+    /// Says which limit a request has met.
+    pub(super) fn log_refusal(&self, refusal: &Refusal, note: &str) {
+        if !refusal.is_limit {
+            return;
+        }
+        let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
+        let (client, status) = (self.peer.ip_text(), refusal.status.as_str());
+        let route = self.route.as_ref().map_or("no route", |route| &route.name);
+        tracing::warn!("{client}, {route}: {status}: {}{note}{}", refusal.reason, unsaid_text(unsaid));
+    }
+
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
         let FailureKind::Backend(verdict, reason) = &failure.kind else { return };
         let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
         let (upstream, backend) = (&self.upstream().name, &attempt.backend().name);
-        let more =
-            if unsaid == 0 { String::new() } else { format!(" ({unsaid} more like this went unsaid)") };
+        let more = unsaid_text(unsaid);
         tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());
     }
+}
+
+fn unsaid_text(unsaid: u64) -> String {
+    if unsaid == 0 { String::new() } else { format!(" ({unsaid} more like this went unsaid)") }
 }
 
 impl Drop for Story {

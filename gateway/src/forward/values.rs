@@ -36,7 +36,9 @@ impl Story {
                 Some(std::net::IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
                 None => {}
             },
-            Variable::RemotePort => number(out, peer.port()),
+            Variable::RemotePort | Variable::RealipRemotePort => number(out, peer.port()),
+            Variable::RealipRemoteAddr => out.extend_from_slice(peer.ip_text().as_bytes()),
+            Variable::ProxyProtocolAddr | Variable::ProxyProtocolPort => {}
             Variable::ServerAddr => show(out, peer.local().map(|local| local.ip())),
             Variable::ServerPort => number(out, peer.local().map(|local| local.port())),
             Variable::Connection => number(out, Some(peer.serial())),
@@ -61,6 +63,7 @@ impl Story {
             Variable::Args => out.extend_from_slice(target.query().unwrap_or_default().as_bytes()),
             Variable::IsArgs => out.extend_from_slice(if target.query().is_some() { b"?" } else { b"" }),
             Variable::Argument(name) => out.extend_from_slice(argument(target.query(), name).as_bytes()),
+            Variable::Capture(group) => self.write_capture(*group, out),
             Variable::Cookie(name) => out.extend_from_slice(cookie(&facts.headers, name)),
             Variable::Header(name) => list(out, &facts.headers, name),
             Variable::Host => out.extend_from_slice(&facts.host),
@@ -102,13 +105,12 @@ impl Story {
             Variable::UpstreamHeaderTime => {
                 self.each(out, |tried, out| seconds(out, u64::from(tried.first_byte)));
             }
-            Variable::UpstreamName if self.route.is_some() => {
-                out.extend_from_slice(self.upstream().name.as_bytes());
+            Variable::UpstreamName => {
+                out.extend_from_slice(self.known_upstream().map_or("", |upstream| &upstream.name).as_bytes());
             }
-            Variable::Policy if self.route.is_some() => {
-                out.extend_from_slice(self.upstream().policy.as_bytes());
+            Variable::Policy => {
+                out.extend_from_slice(self.known_upstream().map_or("", |it| &it.policy).as_bytes());
             }
-            Variable::UpstreamName | Variable::Policy => {}
             Variable::PickTime => number(out, Some(self.pick_nanos)),
             Variable::PickExplanation => {
                 out.extend_from_slice(self.explanation.as_deref().unwrap_or_default().as_bytes());

@@ -175,8 +175,7 @@ mod tests {
     #[test]
     fn without_delay_a_burst_is_served_at_once_and_fills_up_again_at_the_rate() {
         let times = [0, 0, 0, 0, 100, 100, 350, 350, 350];
-        let expected =
-            [Some(0), Some(0), Some(0), None, Some(0), None, Some(0), Some(0), None].to_vec();
+        let expected = [Some(0), Some(0), Some(0), None, Some(0), None, Some(0), Some(0), None].to_vec();
         assert_eq!(waits(rule(10, 2, 2), &times), expected);
     }
 
@@ -218,7 +217,9 @@ mod tests {
     fn without_room_the_bucket_that_drains_first_is_forgotten() {
         let (rates, rule) = (Rates::new(1), rule(1, 100, 100));
         assert_eq!(rates.room(), WAYS);
-        let ask = |key, times| (0..times).for_each(|_| drop(rates.ask(key, SECOND, rule)));
+        let ask = |key, times| {
+            (0..times).for_each(|_| assert!(matches!(rates.ask(key, SECOND, rule), Answer::Pass(..))));
+        };
         (1..=8).for_each(|key| ask(key, 20 - key));
         ask(9, 1);
         let known = |key| rates.slots.iter().any(|slot| slot.key.load(Relaxed) == key);

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
+use super::capacity::Seat;
 use super::connection::{Handler, Settings, serve_connection};
 use super::{Peer, Registry, Socket};
 use crate::alarm::Alarms;
@@ -62,14 +64,26 @@ impl<H: Handler> Desk<H> {
             Socket::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                self.receive(stream, Some(address));
+                self.seat(stream, Some(address)).await;
             }
-            Socket::Unix(listener) => self.receive(listener.accept().await?.0, None),
+            Socket::Unix(listener) => self.seat(listener.accept().await?.0, None).await,
         }
         Ok(())
     }
 
-    /// Serves a connection in a task of its own, on the worker's thread. `address` is the
+    /// Waits for a seat for the connection, then serves it.
+    async fn seat<S>(&self, stream: S, address: Option<SocketAddr>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let capacity = Arc::clone(&self.settings.borrow().capacity);
+        let mut seat = capacity.seat().await;
+        if seat.admits(address.map(|address| address.ip())) {
+            self.serve(stream, address, Some(seat));
+        }
+    }
+
+    /// Serves a connection that needs no seat in a task of its own, on the worker's thread. `address` is the
     /// client's; none on a unix socket.
     ///
     /// # Panics
@@ -78,9 +92,16 @@ impl<H: Handler> Desk<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
+        self.serve(stream, address, None);
+    }
+
+    fn serve<S>(&self, stream: S, address: Option<SocketAddr>, seat: Option<Seat>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let settings = Rc::clone(&self.settings.borrow());
         let serial = self.registry.accepted();
-        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), &settings));
+        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), &settings, seat));
         let registry = Rc::clone(&self.registry);
         spawn_local(serve_connection(stream, peer, settings, registry, self.handler.clone()));
     }

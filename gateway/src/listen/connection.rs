@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio_util::io::poll_read_buf;
 use super::io::ClientIo;
 use super::registry::Presence;
 use super::tracked::Serving;
-use super::{Peer, Registry, Tracked, http1};
+use super::{Capacity, Peer, Registry, Tracked, http1};
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -35,6 +36,8 @@ pub struct Settings {
     pub send_timeout: Duration,
     /// Most bytes of a request's head (nginx `large_client_header_buffers`).
     pub max_head: usize,
+    /// The seats for connections.
+    pub capacity: Arc<Capacity>,
 }
 
 /// Who answers requests.

@@ -2,6 +2,7 @@
 //! goes to a handler, and what the handler answers goes back.
 
 mod accept;
+mod capacity;
 mod connection;
 mod http1;
 mod io;
@@ -11,6 +12,7 @@ mod socket;
 mod tracked;
 
 pub use accept::{Desk, Handed, serve};
+pub use capacity::Capacity;
 pub use connection::{Handler, Settings};
 pub use peer::Peer;
 pub use registry::Registry;

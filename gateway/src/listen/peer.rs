@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::Settings;
+use super::capacity::Seat;
 use crate::alarm::Alarm;
 
 /// An idle HTTP/1.1 connection is parked after this time.
@@ -42,6 +43,8 @@ pub struct Peer {
     idle_timeout: Duration,
     /// Interim answers on their way to an HTTP/1.1 client, ahead of hyper's own bytes.
     pub(super) interim: RefCell<BytesMut>,
+    /// Taken until the connection ends.
+    _seat: Option<Seat>,
 }
 
 impl Peer {
@@ -51,6 +54,7 @@ impl Peer {
         serial: u64,
         alarm: Alarm,
         settings: &Settings,
+        seat: Option<Seat>,
     ) -> Self {
         let mut address_text = String::new();
         match address {
@@ -71,6 +75,7 @@ impl Peer {
             alarm,
             idle_timeout: settings.idle_timeout,
             interim: RefCell::new(BytesMut::new()),
+            _seat: seat,
         }
     }
 

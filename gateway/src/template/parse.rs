@@ -284,15 +284,8 @@ mod tests {
     fn groups_of_an_expression_stand_by_number_and_by_name() {
         let pieces = Template::parse_with("/$1/${what}/$12", &["", "what"]).unwrap().pieces;
         let (first, second) = (Piece::Variable(Variable::Capture(1)), Piece::Variable(Variable::Capture(2)));
-        let expected = [
-            constant("/"),
-            first.clone(),
-            constant("/"),
-            second,
-            constant("/"),
-            first,
-            constant("2"),
-        ];
+        let expected =
+            [constant("/"), first.clone(), constant("/"), second, constant("/"), first, constant("2")];
         assert_eq!(*pieces, expected);
         let error = Template::parse_with("$3", &["", "what"]).unwrap_err();
         assert!(error.to_string().contains("`$1` to `$2`"), "{error}");

@@ -1,8 +1,11 @@
 //! From what the user wrote to values that cannot be wrong. Every check says all that it finds.
 
+mod compression;
 mod headers;
+mod limit;
 mod listen;
 mod log;
+mod page;
 mod policy;
 mod route;
 mod template;
@@ -14,7 +17,7 @@ use std::path::Path;
 use super::fields::{Fields, wrong_type};
 use super::file::{Entry, File, Node, Value};
 use super::keys::{self, Section};
-use super::model::{Config, Limits, Sandbox};
+use super::model::{Config, Limits, Pages, Sandbox};
 use super::problems::Findings;
 
 /// The top of one file: its keys, and the folder its paths start from.
@@ -94,10 +97,23 @@ impl<'a> Top<'a> {
 /// Checks everything. `tops` are the main file and then those it includes. What is returned must
 /// only be used if there are no errors among the findings.
 pub(super) fn config(main: &Top<'_>, tops: &[&Top<'_>], findings: &mut Findings) -> Config {
-    let limits = limits(&main.table(&keys::LIMITS, "limits", findings), findings);
+    let limit_fields = main.table(&keys::LIMITS, "limits", findings);
+    let limits = limits(&limit_fields, findings);
+    let by_key = limit::Limits::read(main, &limit_fields, findings);
     let (listen, admin) = listen::listeners(main, tops, findings);
     let (upstreams, headers) = upstream::upstreams(tops, findings);
-    let routes = route::routes(main, tops, &upstreams, &headers, limits.max_body, findings);
+    let error_pages = page::pages(&main.fields, &Pages::default(), None, findings);
+    let compression = compression::Section::read(main, findings);
+    let outer = route::Outer {
+        upstreams: &upstreams,
+        headers: &headers,
+        limits: &limits,
+        pages: &error_pages,
+        compression: &compression,
+        by_key: &by_key,
+    };
+    let routes = route::routes(main, tops, &outer, findings);
+    let (rate_limits, connection_limits) = by_key.all();
     let top = &main.fields;
     Config {
         workers: workers(top, findings),
@@ -109,6 +125,9 @@ pub(super) fn config(main: &Top<'_>, tops: &[&Top<'_>], findings: &mut Findings)
         log: log::log(&main.table(&keys::LOG, "log", findings), findings),
         sandbox: sandbox(&main.table(&keys::SANDBOX, "sandbox", findings), findings),
         limits,
+        error_pages,
+        rate_limits,
+        connection_limits,
         listen,
         routes,
         upstreams: upstreams.into_iter().filter_map(|named| named.upstream).collect(),
@@ -139,6 +158,10 @@ fn limits(fields: &Fields<'_>, findings: &mut Findings) -> Limits {
         send_timeout: fields.duration("send_timeout", findings),
         max_head: fields.size("max_head", findings).unwrap_or_default(),
         max_body: max_body(fields, findings).unwrap_or_default(),
+        max_connections: fields.number("max_connections", findings).filter(|max| *max > 0),
+        max_connections_per_client: fields
+            .number("max_connections_per_client", findings)
+            .filter(|max| *max > 0),
     }
 }
 

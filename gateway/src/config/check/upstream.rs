@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::Top;
-use super::headers;
+use super::headers::{self, Way};
 use super::listen::socket;
 use super::policy::{hash_key, policy};
 use crate::config::fields::{Fields, Text, wrong_type};
@@ -39,10 +39,10 @@ pub(super) fn upstreams<'a>(tops: &[&Top<'a>], findings: &mut Findings) -> (Vec<
     for top in tops {
         for (entry, fields) in top.named(&keys::UPSTREAM, "upstream", findings) {
             name(entry, &list, findings);
-            let of = |f: &Fields<'_>, name, findings: &mut _| headers::rules(f, name, findings);
+            let of = |f: &Fields<'_>, way, findings: &mut _| headers::rules(f, way, None, findings);
             headers.push(Headers {
-                request: fields.as_ref().map(|f| of(f, "request_headers", findings)).unwrap_or_default(),
-                response: fields.as_ref().map(|f| of(f, "response_headers", findings)).unwrap_or_default(),
+                request: fields.as_ref().map(|f| of(f, Way::Request, findings)).unwrap_or_default(),
+                response: fields.as_ref().map(|f| of(f, Way::Response, findings)).unwrap_or_default(),
             });
             let upstream = fields.and_then(|fields| upstream(entry, &fields, findings));
             list.push(Named { name: &entry.key, place: entry.place, upstream });
