@@ -207,6 +207,7 @@ async fn look_round(worker: Rc<Worker>) {
         interval.tick().await;
         let now = clock::now();
         worker.alarms.ring(now);
+        worker.registry.refresh_date();
         worker.traffic.open.store(worker.registry.open() as u64, Relaxed);
         worker.traffic.accepted.store(worker.registry.accepted(), Relaxed);
         worker.with_lines(Lines::flush);

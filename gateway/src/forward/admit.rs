@@ -25,7 +25,6 @@ pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> R
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(Refusal::malformed("the target's scheme is neither http nor https"));
     }
-    check_framing(&headers, version)?;
     let host = take_host(&uri, &mut headers, version)?;
     count_down_max_forwards(&method, &mut headers)?;
     if version == Version::HTTP_2 {
@@ -35,22 +34,6 @@ pub(super) fn admit(parts: Parts, body_length: Option<u64>, has_body: bool) -> R
     let target = target.ok_or_else(|| Refusal::malformed("the target leads above the root"))?;
     let body_length = body_length.or((!has_body).then_some(0));
     Ok(Facts { method, target, host, headers, body_length, ..Facts::default() })
-}
-
-/// RFC 9112 section 6.1: a message that two readers could frame differently is refused.
-fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
-    let Some(coding) = headers.get(header::TRANSFER_ENCODING) else { return Ok(()) };
-    if version == Version::HTTP_10 {
-        return Err(Refusal::malformed("Transfer-Encoding in an HTTP/1.0 request"));
-    }
-    if headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(Refusal::malformed("both Transfer-Encoding and Content-Length"));
-    }
-    let once = headers.get_all(header::TRANSFER_ENCODING).iter().count() == 1;
-    if !once || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(Refusal::closing(StatusCode::NOT_IMPLEMENTED, "a Transfer-Encoding other than chunked"));
-    }
-    Ok(())
 }
 
 /// The host asked for, lower case and without its port: that of the target if it has one
@@ -180,20 +163,6 @@ mod tests {
         }
         assert!(admitted(Version::HTTP_10, "/", &[]).is_ok());
         assert_eq!(admitted(Version::HTTP_2, "http://a/", &[("host", "b")]).unwrap_err(), 400);
-    }
-
-    #[test]
-    fn framing_that_could_be_read_twice_is_refused() {
-        let host = ("host", "a");
-        let refused = |fields: &[(&str, &str)], version| admitted(version, "/", fields).unwrap_err();
-        assert_eq!(
-            refused(&[host, ("transfer-encoding", "chunked"), ("content-length", "5")], Version::HTTP_11),
-            400
-        );
-        assert_eq!(refused(&[host, ("transfer-encoding", "chunked")], Version::HTTP_10), 400);
-        for coding in ["gzip, chunked", "chunked, chunked", "xchunked", "identity", "\"chunked\""] {
-            assert_eq!(refused(&[host, ("transfer-encoding", coding)], Version::HTTP_11), 501, "{coding}");
-        }
     }
 
     #[test]

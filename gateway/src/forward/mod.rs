@@ -25,7 +25,6 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 pub use body::Body;
 pub use header_rule::{HeaderAction, HeaderRule};
@@ -35,7 +34,7 @@ pub use page::{Content, Page, Pages};
 pub use rewrite::Rewrite;
 pub use worker::{Traffic, Worker};
 
-use crate::listen::{Handler, Peer};
+use crate::listen::{Handler, Incoming, Peer, Unreadable};
 use answer::Refusal;
 use request_body::RequestBody;
 use story::Story;
@@ -54,9 +53,15 @@ impl Handler for Forward {
     ) -> impl Future<Output = Response<Body>> + 'static {
         // What needs no waiting is done before there is a future: hyper moves the future, and a
         // small one moves cheaply.
-        let mut story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer), &request));
+        let mut story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer)));
         let body = story.receive(request);
         handle(story, body)
+    }
+
+    fn refuse(&self, peer: &Rc<Peer>, unreadable: Unreadable) -> Response<Body> {
+        let Unreadable { status, reason } = unreadable;
+        let story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer)));
+        respond(story, Err(Refusal::closing(status, reason)))
     }
 }
 
@@ -67,6 +72,10 @@ async fn handle(mut story: Box<Story>, body: Result<RequestBody, Refusal>) -> Re
         Ok(body) => serve(&mut story, body).await,
         Err(refusal) => Err(refusal),
     };
+    respond(story, answered)
+}
+
+fn respond(mut story: Box<Story>, answered: Result<Response<Body>, Refusal>) -> Response<Body> {
     let mut response = answered.unwrap_or_else(|refusal| story.refuse(refusal));
     story.finish(&mut response);
     if !story.held.is_empty() {

@@ -1,12 +1,11 @@
 //! The body of a request on its way to a backend.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Body as _;
-use hyper::body::Incoming;
+
+use crate::listen::Incoming;
 
 /// A piece of a request's body.
 #[derive(Debug)]
@@ -36,8 +35,8 @@ pub(super) struct RequestBody {
 
 impl RequestBody {
     pub(super) fn new(incoming: Incoming) -> Self {
-        let ended = incoming.is_end_stream();
-        let chunked = !ended && incoming.size_hint().exact().is_none();
+        let ended = incoming.is_ended();
+        let chunked = !ended && incoming.declared().is_none();
         Self { incoming: (!ended).then_some(incoming), chunked, max: u64::MAX, received: 0, touched: false }
     }
 
@@ -73,7 +72,7 @@ impl RequestBody {
 
     pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, BodyError>> {
         let Some(incoming) = self.incoming.as_mut() else { return Poll::Ready(Ok(Piece::End(None))) };
-        let frame = match Pin::new(incoming).poll_frame(cx) {
+        let frame = match incoming.poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(frame) => frame,
         };
@@ -92,6 +91,9 @@ impl RequestBody {
         match frame.into_data() {
             Ok(data) => {
                 self.received += data.len() as u64;
+                if !self.chunked && self.incoming.as_ref().is_some_and(Incoming::is_ended) {
+                    self.incoming = None;
+                }
                 if self.received > self.max { Err(BodyError::TooLarge) } else { Ok(Piece::Data(data)) }
             }
             Err(frame) => {

@@ -4,9 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use super::admit::admit;
@@ -19,7 +18,7 @@ use super::retry::{Failure, FailureKind};
 use super::target;
 use super::{InForce, Route, To, Upstream, Worker};
 use crate::limit::Presence;
-use crate::listen::Peer;
+use crate::listen::{Incoming, Peer};
 use crate::policy::Facts;
 use crate::stats::clock;
 
@@ -68,14 +67,14 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn begin(worker: Rc<Worker>, peer: Rc<Peer>, request: &Request<Incoming>) -> Self {
+    pub(super) fn begin(worker: Rc<Worker>, peer: Rc<Peer>) -> Self {
         let in_force = worker.in_force();
         Self {
             worker,
             peer,
             in_force,
             facts: Facts::default(),
-            version: request.version(),
+            version: Version::HTTP_11,
             route: None,
             upstream: 0,
             began: clock::now(),
@@ -97,14 +96,10 @@ impl Story {
     /// Checks the head, takes the request apart, and finds its route.
     pub(super) fn receive(&mut self, request: Request<Incoming>) -> Result<RequestBody, Refusal> {
         let (parts, incoming) = request.into_parts();
-        let length = http_body::Body::size_hint(&incoming).exact();
+        self.version = parts.version;
+        let length = incoming.declared();
         let mut body = RequestBody::new(incoming);
-        // A body that is there declares its length or is chunked; only of an empty one it is not
-        // known without a look at the fields whether its length was declared.
-        self.declares_length = match body.is_ended() {
-            true => parts.headers.contains_key(header::CONTENT_LENGTH),
-            false => length.is_some(),
-        };
+        self.declares_length = length.is_some();
         self.facts = admit(parts, length, !body.is_ended())?;
         self.facts.client = self.peer.ip();
         self.take_route(&mut body)?;

@@ -30,6 +30,11 @@ impl Outgoing {
         self.framing.is_empty() && self.body.is_empty() && self.tail.is_empty()
     }
 
+    /// Bytes that are left.
+    pub(crate) fn len(&self) -> usize {
+        self.framing.len() + self.body.len() + self.tail.len()
+    }
+
     /// May another piece be queued before a flush?
     pub(crate) fn has_room(&self) -> bool {
         self.body.is_empty() && self.framing.len() <= 4 * JOINED

@@ -101,7 +101,7 @@ impl<H: Handler> Desk<H> {
     {
         let settings = Rc::clone(&self.settings.borrow());
         let serial = self.registry.accepted();
-        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), &settings, seat));
+        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), seat));
         let registry = Rc::clone(&self.registry);
         spawn_local(serve_connection(stream, peer, settings, registry, self.handler.clone()));
     }

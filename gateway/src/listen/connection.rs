@@ -1,25 +1,19 @@
 //! One client connection, from its first byte to its end.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1 as hyper_http1, http2};
-use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
-use super::io::ClientIo;
 use super::registry::Presence;
-use super::tracked::Serving;
-use super::{Capacity, Peer, Registry, Tracked, http1};
+use super::{Capacity, Incoming, Peer, Registry, Unreadable, http1, http2};
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -51,6 +45,9 @@ pub trait Handler: Clone + 'static {
         peer: &Rc<Peer>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Self::Body>> + 'static;
+
+    /// Answers what is no request.
+    fn refuse(&self, peer: &Rc<Peer>, unreadable: Unreadable) -> Response<Self::Body>;
 }
 
 pub(super) async fn serve_connection<S, H>(
@@ -65,17 +62,15 @@ pub(super) async fn serve_connection<S, H>(
 {
     let presence = registry.enter();
     peer.alarm.set(settings.header_timeout);
-    let Some((first, http2)) = sniff(&mut socket, &peer, &registry).await else {
+    let Some((first, is_http2)) = sniff(&mut socket, &peer, &registry).await else {
         return;
     };
-    peer.note_bytes(settings.header_timeout);
-    let scratch = Rc::clone(&registry.scratch);
-    let io = ClientIo::new(socket, first, Rc::clone(&peer), scratch, &settings);
-    if http2 {
+    if is_http2 {
         peer.set_http2();
-        serve_http2(io, peer, &settings, &registry, handler).await;
+        // Boxed: most connections are of the other kind and need less room.
+        Box::pin(http2::serve(socket, first, peer, settings, registry, handler)).await;
     } else {
-        http1::serve(io, peer, &settings, &registry, handler).await;
+        http1::serve(socket, first, peer, settings, registry, handler).await;
     }
     drop::<Presence>(presence);
 }
@@ -100,112 +95,14 @@ async fn sniff<S: AsyncRead + Unpin>(
             if peer.alarm.poll(cx).is_ready() || (first.is_empty() && registry.is_draining()) {
                 return Poll::Ready(None);
             }
-            first.reserve(1024);
-            match ready!(poll_read_buf(Pin::new(&mut *socket), cx, &mut first)) {
+            let mut chunk = registry.chunk();
+            match ready!(poll_read_buf(Pin::new(&mut *socket), cx, &mut *chunk)) {
                 Ok(0) if !first.is_empty() => return Poll::Ready(Some(false)),
                 Ok(0) | Err(_) => return Poll::Ready(None),
-                Ok(_) => {}
+                Ok(_) => first.unsplit(chunk.split()),
             }
         }
     })
     .await
     .map(|http2| (first, http2))
-}
-
-/// hyper's two kinds of connection, as far as they are alike.
-pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
-    fn leave(self: Pin<&mut Self>);
-}
-
-impl<I, B, S> Graceful for hyper_http1::Connection<I, S>
-where
-    S: hyper::service::HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn leave(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<I, B, S> Graceful for http2::Connection<I, S, Local>
-where
-    S: hyper::service::HttpService<Incoming, ResBody = B>,
-    S::Future: 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    Local: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    fn leave(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// Drives a connection until it ends, its alarm rings, or, when the worker takes leave, its last
-/// request is answered. True when the alarm rang.
-pub(super) fn poll_connection<C: Graceful>(
-    mut connection: Pin<&mut C>,
-    leaving: &mut bool,
-    peer: &Peer,
-    registry: &Registry,
-    cx: &mut Context<'_>,
-) -> Poll<bool> {
-    if registry.is_draining() && !*leaving {
-        *leaving = true;
-        connection.as_mut().leave();
-    }
-    // A connection's own failure has been answered by hyper as far as it can be; the client's
-    // leaving is nothing to report.
-    if connection.poll(cx).is_ready() {
-        return Poll::Ready(false);
-    }
-    peer.alarm.poll(cx).map(|()| true)
-}
-
-async fn serve_http2<S, H>(
-    io: ClientIo<S>,
-    peer: Rc<Peer>,
-    settings: &Settings,
-    registry: &Registry,
-    handler: H,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-    H: Handler,
-{
-    let mut builder = http2::Builder::new(Local);
-    builder
-        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(128);
-    let shared = (handler, Rc::clone(&peer));
-    let service = service_fn(move |request| {
-        let (handler, peer) = shared.clone();
-        async move { answer(&handler, &peer, request).await }
-    });
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut leaving = false;
-    poll_fn(|cx| poll_connection(connection.as_mut(), &mut leaving, &peer, registry, cx)).await;
-}
-
-pub(super) fn answer<H: Handler>(
-    handler: &H,
-    peer: &Rc<Peer>,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<Tracked<H::Body>>, Infallible>> + 'static {
-    let serving = Serving::begin(peer);
-    let response = handler.handle(peer, request);
-    async move { Ok(response.await.map(|body| Tracked::new(body, serving))) }
-}
-
-/// Spawns on the worker's own thread.
-#[derive(Clone, Copy, Debug)]
-struct Local;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
-    }
 }

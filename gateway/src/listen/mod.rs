@@ -1,20 +1,26 @@
 //! Accepting connections and serving HTTP on them. Knows no upstreams and no policies: a request
 //! goes to a handler, and what the handler answers goes back.
+//!
+//! HTTP/1.1 is the gateway's own (`http1`): one task a connection, no buffer while it is idle,
+//! and every refusal in words. HTTP/2 is hyper's.
 
 mod accept;
 mod capacity;
 mod connection;
+mod date;
 mod http1;
-mod io;
+mod http2;
+mod incoming;
 mod peer;
 mod registry;
 mod socket;
-mod tracked;
+mod unreadable;
 
 pub use accept::{Desk, Handed, serve};
 pub use capacity::Capacity;
 pub use connection::{Handler, Settings};
+pub use incoming::{Incoming, Malformed};
 pub use peer::Peer;
 pub use registry::Registry;
 pub use socket::{Address, Bound, Socket};
-pub use tracked::Tracked;
+pub use unreadable::Unreadable;

@@ -3,27 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use bytes::BytesMut;
 
-use super::Settings;
 use super::capacity::Seat;
 use crate::alarm::Alarm;
-
-/// An idle HTTP/1.1 connection is parked after this time.
-const PARKED_AFTER: Duration = Duration::from_secs(1);
-
-/// What a connection waits for when no request is being served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiting {
-    /// The first byte of a request.
-    Request,
-    /// The rest of a request's head.
-    Head,
-    /// Nothing: a request is being served.
-    Nothing,
-}
 
 /// One client connection: who is at the other end, and what the connection waits for. Shared by
 /// the connection's own task and the requests on it.
@@ -35,13 +19,8 @@ pub struct Peer {
     serial: u64,
     http2: Cell<bool>,
     requests: Cell<u64>,
-    serving: Cell<u32>,
-    waiting: Cell<Waiting>,
-    /// Did the last write find no room? Then something is still to be sent.
-    stalled: Cell<bool>,
     pub(super) alarm: Alarm,
-    idle_timeout: Duration,
-    /// Interim answers on their way to an HTTP/1.1 client, ahead of hyper's own bytes.
+    /// Interim answers on their way to an HTTP/1.1 client.
     pub(super) interim: RefCell<BytesMut>,
     /// Taken until the connection ends.
     _seat: Option<Seat>,
@@ -53,7 +32,6 @@ impl Peer {
         local: Option<SocketAddr>,
         serial: u64,
         alarm: Alarm,
-        settings: &Settings,
         seat: Option<Seat>,
     ) -> Self {
         let mut address_text = String::new();
@@ -69,11 +47,7 @@ impl Peer {
             serial,
             http2: Cell::new(false),
             requests: Cell::new(0),
-            serving: Cell::new(0),
-            waiting: Cell::new(Waiting::Request),
-            stalled: Cell::new(false),
             alarm,
-            idle_timeout: settings.idle_timeout,
             interim: RefCell::new(BytesMut::new()),
             _seat: seat,
         }
@@ -127,63 +101,8 @@ impl Peer {
         self.http2.set(true);
     }
 
-    pub(super) fn waiting(&self) -> Waiting {
-        self.waiting.get()
-    }
-
-    /// Bytes came: if none were expected before the next request, they are its head.
-    pub(super) fn note_bytes(&self, header_timeout: Duration) {
-        if self.waiting.get() == Waiting::Request && !self.http2.get() {
-            self.waiting.set(Waiting::Head);
-            self.alarm.set(header_timeout);
-        }
-    }
-
-    /// A write found no room, or found some again: the client must take what it is sent within
-    /// `send_timeout`.
-    pub(super) fn note_stall(&self, stalled: bool, send_timeout: Duration) {
-        if self.stalled.replace(stalled) == stalled {
-            return;
-        }
-        match (stalled, self.serving.get()) {
-            (true, _) => self.alarm.set(send_timeout),
-            (false, 0) => self.alarm.set(self.rest()),
-            (false, _) => self.alarm.clear(),
-        }
-    }
-
-    /// The alarm has rung on an idle connection: may it be parked, or is its time over?
-    pub(super) fn may_park(&self) -> bool {
-        self.requests.get() > 0 && self.idle_timeout > PARKED_AFTER && !self.stalled.get()
-    }
-
-    /// Gives a parked connection the rest of its idle time.
-    pub(super) fn park(&self) {
-        self.alarm.set(self.idle_timeout.saturating_sub(PARKED_AFTER));
-    }
-
-    /// How long an idle connection stays as it is.
-    fn rest(&self) -> Duration {
-        if self.http2.get() { self.idle_timeout } else { self.idle_timeout.min(PARKED_AFTER) }
-    }
-
-    pub(super) fn begin(&self) {
+    /// A request has begun.
+    pub(super) fn count_request(&self) {
         self.requests.set(self.requests.get() + 1);
-        if self.serving.replace(self.serving.get() + 1) == 0 {
-            self.waiting.set(Waiting::Nothing);
-            if !self.stalled.get() {
-                self.alarm.clear();
-            }
-        }
-    }
-
-    pub(super) fn end(&self) {
-        self.serving.set(self.serving.get() - 1);
-        if self.serving.get() == 0 {
-            self.waiting.set(Waiting::Request);
-            if !self.stalled.get() {
-                self.alarm.set(self.rest());
-            }
-        }
     }
 }

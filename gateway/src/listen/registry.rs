@@ -1,11 +1,18 @@
 //! All connections of a worker.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
+use bytes::BytesMut;
 use tokio::sync::Notify;
 
+use super::date::Date;
 use crate::alarm::Alarms;
+
+/// The worker reads the beginnings of requests into pieces of this size; many share one.
+const CHUNK: usize = 16 * 1024;
+/// With less room than this left, a new piece is begun.
+pub(super) const FIRST_READ: usize = 2 * 1024;
 
 /// Counts a worker's client connections and tells them when it is time to go.
 #[derive(Debug, Default)]
@@ -14,8 +21,9 @@ pub struct Registry {
     accepted: Cell<u64>,
     draining: Cell<bool>,
     empty: Notify,
-    /// Where small writes are joined; see `io`.
-    pub(super) scratch: Rc<RefCell<Vec<u8>>>,
+    /// Where heads of requests are read.
+    chunk: RefCell<BytesMut>,
+    pub(super) date: Date,
 }
 
 impl Registry {
@@ -37,6 +45,11 @@ impl Registry {
         self.draining.get()
     }
 
+    /// Looks at the clock for the answers of the next while. The worker calls this in its round.
+    pub fn refresh_date(&self) {
+        self.date.refresh();
+    }
+
     /// Asks every connection to end after the request it is serving; idle ones end now.
     pub fn drain(&self, alarms: &Alarms) {
         self.draining.set(true);
@@ -48,6 +61,15 @@ impl Registry {
         while self.open.get() > 0 {
             self.empty.notified().await;
         }
+    }
+
+    /// Where to read the beginning of a request: empty, with room. What was read is split off.
+    pub(super) fn chunk(&self) -> RefMut<'_, BytesMut> {
+        let mut chunk = self.chunk.borrow_mut();
+        if chunk.capacity() < FIRST_READ {
+            chunk.reserve(CHUNK);
+        }
+        chunk
     }
 
     pub(super) fn enter(self: &Rc<Self>) -> Presence {

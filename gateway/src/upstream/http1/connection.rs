@@ -7,22 +7,13 @@ use http::{HeaderMap, Method};
 use http_body::Frame;
 
 use super::{Error, Framing, Head, head};
-use crate::http1::{Chunked, Found, Outgoing};
+use crate::http1::{Body, Chunked, Found, Outgoing};
 use crate::upstream::Stream;
 
 /// Room for a head and a small body; what most answers need.
 const FIRST_READ: usize = 4 * 1024;
 /// Once a body has filled the buffer a few times it is read in pieces of this size.
 const BULK_READ: usize = 128 * 1024;
-
-/// How far the body of the current answer has come.
-#[derive(Debug)]
-enum Body {
-    Length(u64),
-    Chunked(Chunked),
-    UntilClose,
-    Ended,
-}
 
 /// A connection that carries one exchange at a time: queue the request, poll the head, poll the
 /// body. All calls are made by the task of the request; nothing happens in between.
@@ -100,8 +91,8 @@ impl Connection {
             {
                 self.keep_alive = head.keep_alive;
                 self.body = match head.framing {
-                    Framing::None | Framing::Length(0) => Body::Ended,
-                    Framing::Length(length) => Body::Length(length),
+                    Framing::None => Body::Ended,
+                    Framing::Length(length) => Body::of_length(length),
                     Framing::Chunked => Body::Chunked(Chunked::Size),
                     Framing::UntilClose => Body::UntilClose,
                 };
@@ -117,23 +108,15 @@ impl Connection {
     /// The body of the answer, if all of it is here already: most small answers are.
     #[must_use]
     pub fn take_whole_body(&mut self) -> Option<Bytes> {
-        match self.body {
-            Body::Ended => Some(Bytes::new()),
-            Body::Length(length) if length <= self.incoming.len() as u64 => {
-                self.body = Body::Ended;
-                Some(self.incoming.split_to(length as usize).freeze())
-            }
-            _ => None,
-        }
+        self.body.take_whole(&mut self.incoming)
     }
 
     /// The next piece of the answer's body, or its trailers; none at its end.
     pub fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
-            match self.decode()? {
+            match self.body.decode(&mut self.incoming).map_err(Error::from)? {
                 Found::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Found::End(trailers) => {
-                    self.body = Body::Ended;
                     return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
                 }
                 Found::More => {}
@@ -144,24 +127,6 @@ impl Connection {
                     return Poll::Ready(None);
                 }
                 return Poll::Ready(Some(Err(Error::Cut)));
-            }
-        }
-    }
-
-    fn decode(&mut self) -> Result<Found, Error> {
-        match &mut self.body {
-            Body::Ended => Ok(Found::End(None)),
-            Body::Chunked(state) => Ok(state.decode(&mut self.incoming)?),
-            _ if self.incoming.is_empty() => Ok(Found::More),
-            Body::UntilClose => Ok(Found::Data(self.incoming.split().freeze())),
-            Body::Length(left) => {
-                let taken =
-                    usize::try_from(*left).map_or(self.incoming.len(), |left| left.min(self.incoming.len()));
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.body = Body::Ended;
-                }
-                Ok(Found::Data(self.incoming.split_to(taken).freeze()))
             }
         }
     }
@@ -179,7 +144,7 @@ impl Connection {
     /// Has the answer ended?
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        matches!(self.body, Body::Ended)
+        self.body.is_ended()
     }
 
     /// May it serve another request? Only if the backend keeps it open, nothing of the request is

@@ -1,33 +1,15 @@
 //! A body that tells its connection when it has ended.
 
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 
-use super::Peer;
-
-/// A request being served: from its head to the end of its answer.
-#[derive(Debug)]
-pub(super) struct Serving(Rc<Peer>);
-
-impl Serving {
-    pub(super) fn begin(peer: &Rc<Peer>) -> Self {
-        peer.begin();
-        Self(Rc::clone(peer))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
+use super::watch::Serving;
 
 /// An answer's body on its way to the client; while it lives, the request is being served.
 #[derive(Debug)]
-pub struct Tracked<B> {
+pub(super) struct Tracked<B> {
     body: B,
     _serving: Serving,
 }
