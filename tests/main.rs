@@ -21,6 +21,7 @@ mod scenarios {
         mod pipelining; // requests sent before the answers
         mod streaming; // nothing is held back, nothing piles up
         mod trailers; // fields after the body, in both directions
+        mod upgrade; // tunnels
     }
     /// Messages that are not HTTP, or two messages at once.
     mod framing {

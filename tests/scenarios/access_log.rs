@@ -139,3 +139,13 @@ fn what_was_logged_survives_the_end() {
 
     assert_eq!(gateway.lines("access.log", 20).len(), 20);
 }
+
+#[test]
+fn what_is_no_request_is_logged_as_refused() {
+    let [a] = backends(["a"]);
+    let gateway = logged("$status \"$request\" $upstream_addr").upstream("api", [&a]).start();
+    gateway.begin("GET / HTTP/1.1\r\nHost : test\r\n\r\n").rest();
+
+    assert_eq!(gateway.lines("access.log", 1), ["400 \"-\" -"]);
+    gateway.says("400: the request is not valid HTTP: a field name");
+}

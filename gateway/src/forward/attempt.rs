@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::exchange::{Exchange, Timeouts};
+use super::exchange::{Exchange, Timeouts, is_interim};
 use super::in_force::Standing;
 use super::pick::Chosen;
 use super::request_body::RequestBody;
@@ -54,7 +54,14 @@ impl Attempt {
 
     /// The answer has ended whole, at time `now`.
     pub(super) fn complete(&mut self, now: u64) -> Outcome {
+        // How long a tunnel stood says nothing of how fast its backend answers.
+        let now = if self.is_tunnel() { self.began() + u64::from(self.first_byte) } else { now };
         self.end_at(now, if self.status >= 500 { Verdict::ServerError } else { Verdict::Success })
+    }
+
+    /// Did the backend switch to another protocol?
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS.as_u16()
     }
 
     /// Records how it ended, now; what comes later is ignored.
@@ -89,6 +96,10 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
+        // Either side may end a tunnel; that is how tunnels end.
+        if self.is_tunnel() && self.ended.is_none() {
+            self.complete(0);
+        }
         self.end(Verdict::Cancelled);
     }
 }
@@ -148,14 +159,14 @@ impl Story {
             // Boxed, because it is rare and would make the future of every request larger.
             None => Box::pin(open(attempt)).await?,
         };
-        request_head::write(self, body.is_chunked(), connection.begin());
+        request_head::write(self, body.is_chunked(), body.is_upgrade(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
         let mut exchange = Exchange::new(&mut connection, body, alarm, timeouts);
         let method = &self.facts.method;
         let head = loop {
             let head = poll_fn(|cx| exchange.poll(method, cx)).await;
             match head {
-                Ok(head) if head.status.is_informational() => self.relay_interim(&head),
+                Ok(head) if is_interim(head.status) => self.relay_interim(&head),
                 Ok(head) => break Ok(head),
                 Err(kind) => break Err(kind),
             }

@@ -124,7 +124,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            // A declared length is in the fields, where hyper looks first.
+            // A declared length is in the fields, which come first.
             Source::Relay(_) | Source::Compressed(_) => SizeHint::default(),
         }
     }
@@ -151,10 +151,14 @@ impl Relay {
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(self.cut.then_some(Err(Cut)));
         };
-        if !self.request.is_ended()
-            && let Err(Stop::Client(_) | Stop::Backend(_)) = pump(connection, &mut self.request, cx)
-        {
-            self.request.abandon();
+        if !self.request.is_ended() {
+            let before = self.request.received();
+            if let Err(Stop::Client(_) | Stop::Backend(_)) = pump(connection, &mut self.request, cx) {
+                self.request.abandon();
+            }
+            if self.request.received() != before {
+                self.alarm.set(self.attempt.settings().read_timeout);
+            }
         }
         match connection.poll_body(cx) {
             Poll::Pending if self.alarm.poll(cx).is_ready() => self.cut(Verdict::TimedOut, cx),
@@ -187,7 +191,7 @@ impl Relay {
         }
     }
 
-    /// Ends the attempt, and yields once before the error: hyper drops what it has not flushed
+    /// Ends the attempt, and yields once before the error: on HTTP/2 hyper drops what it has not flushed
     /// when a body fails, and the client shall see how far the backend came.
     fn cut(&mut self, verdict: Verdict, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.attempt.end(verdict);

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::attempt::Attempt;
 use super::pump::{Stop, Waiting, pump};
@@ -60,7 +60,7 @@ impl<'a> Exchange<'a> {
         if let Err(kind) = self.send(cx) {
             return Poll::Ready(Err(kind));
         }
-        match self.connection.poll_head(method, cx) {
+        match self.connection.poll_head(method, self.body.is_upgrade(), cx) {
             Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.as_ref().unwrap_or(&error)))),
             Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
@@ -91,7 +91,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn count_interim(&mut self, head: Head) -> Result<Head, FailureKind> {
-        self.interim += u32::from(head.status.is_informational());
+        self.interim += u32::from(is_interim(head.status));
         if self.interim > MAX_INTERIM {
             return Err(broken(&Error::Invalid(Invalid("a flood of interim answers"))));
         }
@@ -107,6 +107,11 @@ impl<'a> Exchange<'a> {
             _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
         }
     }
+}
+
+/// Will another head follow this one?
+pub(super) fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn broken(error: &Error) -> FailureKind {

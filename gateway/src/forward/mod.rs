@@ -4,6 +4,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod body;
+mod complaints;
 mod compressed;
 mod exchange;
 mod header_rule;
@@ -51,8 +52,7 @@ impl Handler for Forward {
         peer: &Rc<Peer>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + 'static {
-        // What needs no waiting is done before there is a future: hyper moves the future, and a
-        // small one moves cheaply.
+        // What needs no waiting is done before there is a future, which then has less to hold.
         let mut story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer)));
         let body = story.receive(request);
         handle(story, body)
@@ -60,7 +60,8 @@ impl Handler for Forward {
 
     fn refuse(&self, peer: &Rc<Peer>, unreadable: Unreadable) -> Response<Body> {
         let Unreadable { status, reason } = unreadable;
-        let story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer)));
+        let mut story = Box::new(Story::begin(Rc::clone(&self.0), Rc::clone(peer)));
+        story.unreadable = true;
         respond(story, Err(Refusal::closing(status, reason)))
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum BodyError {
 #[derive(Debug)]
 pub(super) struct RequestBody {
     incoming: Option<Incoming>,
+    /// What becomes its source if the backend switches protocols.
+    upgrade: Option<Incoming>,
     chunked: bool,
     max: u64,
     received: u64,
@@ -37,7 +39,12 @@ impl RequestBody {
     pub(super) fn new(incoming: Incoming) -> Self {
         let ended = incoming.is_ended();
         let chunked = !ended && incoming.declared().is_none();
-        Self { incoming: (!ended).then_some(incoming), chunked, max: u64::MAX, received: 0, touched: false }
+        let (incoming, upgrade) = match ended {
+            true if incoming.is_upgrade() => (None, Some(incoming)),
+            true => (None, None),
+            false => (Some(incoming), None),
+        };
+        Self { incoming, upgrade, chunked, max: u64::MAX, received: 0, touched: false }
     }
 
     /// Sets the most bytes it may have.
@@ -48,6 +55,19 @@ impl RequestBody {
     /// Is its length declared? If not it travels in chunks.
     pub(super) fn is_chunked(&self) -> bool {
         self.chunked
+    }
+
+    /// Does the request ask for another protocol?
+    pub(super) fn is_upgrade(&self) -> bool {
+        self.upgrade.is_some()
+    }
+
+    /// The backend has switched: everything that the client sends from here on is passed on.
+    pub(super) fn begin_tunnel(&mut self) {
+        if let Some(mut incoming) = self.upgrade.take() {
+            incoming.begin_tunnel();
+            (self.incoming, self.max) = (Some(incoming), u64::MAX);
+        }
     }
 
     /// Has all of it been passed on?

@@ -12,7 +12,7 @@ const VIA: &str = "1.1 pointsman";
 
 /// Writes the head: request line, the client's fields without those that end here, the fields
 /// that tell the backend who asked, the route's own, and the framing made anew.
-pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
+pub(super) fn write(story: &Story, chunked: bool, upgrades: bool, out: &mut BytesMut) {
     let facts = &story.facts;
     let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
     out.reserve(1024);
@@ -28,8 +28,13 @@ pub(super) fn write(story: &Story, chunked: bool, out: &mut BytesMut) {
         // HTTP/1.0 needs none, but what we speak does; nginx sends the upstream's name too.
         field(out, "host", story.upstream().name.as_bytes());
     }
-    if named.wants_trailers {
-        out.put_slice(b"te: trailers\r\nconnection: te\r\n");
+    match (upgrades.then(|| facts.headers.get(header::UPGRADE)).flatten(), named.wants_trailers) {
+        (Some(protocol), _) => {
+            field(out, "upgrade", protocol.as_bytes());
+            out.put_slice(b"connection: upgrade\r\n");
+        }
+        (None, true) => out.put_slice(b"te: trailers\r\nconnection: te\r\n"),
+        (None, false) => {}
     }
     forwarded(story, &seen, rules, out);
     set(story, rules, out);

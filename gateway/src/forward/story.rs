@@ -44,6 +44,8 @@ pub(super) struct Story {
     pub(super) in_force: Rc<InForce>,
     pub(super) facts: Facts,
     pub(super) version: Version,
+    /// Was what came no request? Then nothing is known of it.
+    pub(super) unreadable: bool,
     pub(super) route: Option<Arc<Route>>,
     pub(super) upstream: usize,
     pub(super) began: u64,
@@ -75,6 +77,7 @@ impl Story {
             in_force,
             facts: Facts::default(),
             version: Version::HTTP_11,
+            unreadable: false,
             route: None,
             upstream: 0,
             began: clock::now(),
@@ -147,10 +150,13 @@ impl Story {
     }
 
     /// Passes a backend's answer on, or what stands for it.
-    pub(super) fn relay(&mut self, mut answered: Answered, body: RequestBody) -> Response<Body> {
+    pub(super) fn relay(&mut self, mut answered: Answered, mut body: RequestBody) -> Response<Body> {
         self.received = body.received();
         if let Some(page) = self.page_instead(answered.head.status) {
             return page;
+        }
+        if answered.attempt.is_tunnel() {
+            body.begin_tunnel();
         }
         let headers = std::mem::take(&mut answered.head.headers);
         let mut response = Response::new(Body::whole(Bytes::new()));
@@ -263,26 +269,23 @@ impl Story {
 
     /// Says which limit a request has met.
     pub(super) fn log_refusal(&self, refusal: &Refusal, note: &str) {
-        if !refusal.is_limit {
+        if !refusal.is_limit && !refusal.close {
             return;
         }
-        let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
-        let (client, status) = (self.peer.ip_text(), refusal.status.as_str());
+        let (client, status, reason) = (self.peer.ip_text(), refusal.status.as_str(), &refusal.reason);
         let route = self.route.as_ref().map_or("no route", |route| &route.name);
-        tracing::warn!("{client}, {route}: {status}: {}{note}{}", refusal.reason, unsaid_text(unsaid));
+        self.worker.of_clients.make(|more| {
+            tracing::warn!("{client}, {route}: {status}: {reason}{note}{more}");
+        });
     }
 
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
         let FailureKind::Backend(verdict, reason) = &failure.kind else { return };
-        let Some(unsaid) = self.worker.may_complain(clock::now()) else { return };
         let (upstream, backend) = (&self.upstream().name, &attempt.backend().name);
-        let more = unsaid_text(unsaid);
-        tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());
+        self.worker.of_backends.make(|more| {
+            tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());
+        });
     }
-}
-
-fn unsaid_text(unsaid: u64) -> String {
-    if unsaid == 0 { String::new() } else { format!(" ({unsaid} more like this went unsaid)") }
 }
 
 impl Drop for Story {

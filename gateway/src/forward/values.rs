@@ -53,6 +53,13 @@ impl Story {
     fn write_request(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let (facts, target) = (&self.facts, &self.facts.target);
         match variable {
+            Variable::Request
+            | Variable::RequestMethod
+            | Variable::RequestUri
+            | Variable::Uri
+            | Variable::ServerProtocol
+            | Variable::RequestLength
+                if self.unreadable => {}
             Variable::Request => {
                 let (method, target, version) = (facts.method.as_str(), self.target(), self.protocol());
                 show(out, Some(format_args!("{method} {target} {version}")));

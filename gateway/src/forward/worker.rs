@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::InForce;
+use super::complaints::Complaints;
 use crate::alarm::Alarms;
 use crate::listen::Registry;
 use crate::observe::Lines;
@@ -44,17 +45,15 @@ pub struct Worker {
     pub pools: Pools,
     /// What it counts.
     pub traffic: Arc<Traffic>,
+    /// What it complains of backends.
+    pub(super) of_backends: Complaints,
+    /// What it complains of clients.
+    pub(super) of_clients: Complaints,
     in_force: RefCell<Rc<InForce>>,
     lines: RefCell<Option<Lines>>,
     scratch: RefCell<Vec<u8>>,
     random: Cell<u64>,
-    complained: Cell<u64>,
-    unsaid: Cell<u64>,
 }
-
-/// A worker tells of failed attempts at most this often, microseconds: when a backend is gone
-/// every request would.
-const BETWEEN_COMPLAINTS: u64 = 1_000_000;
 
 impl Worker {
     /// A worker that serves `in_force`. `seed` makes its random bits its own.
@@ -69,8 +68,8 @@ impl Worker {
             lines: RefCell::new(lines),
             scratch: RefCell::default(),
             random: Cell::new(seed),
-            complained: Cell::new(0),
-            unsaid: Cell::new(0),
+            of_backends: Complaints::default(),
+            of_clients: Complaints::default(),
         })
     }
 
@@ -111,18 +110,6 @@ impl Worker {
         let done = act(&mut scratch);
         self.scratch.replace(scratch);
         done
-    }
-
-    /// May a failed attempt be told now? If so, how many were not since the last time.
-    #[must_use]
-    pub fn may_complain(&self, now: u64) -> Option<u64> {
-        let first = self.complained.get() == 0;
-        if !first && now.saturating_sub(self.complained.get()) < BETWEEN_COMPLAINTS {
-            self.unsaid.set(self.unsaid.get() + 1);
-            return None;
-        }
-        self.complained.set(now);
-        Some(self.unsaid.replace(0))
     }
 
     /// 64 random bits (splitmix64): for policies and identifiers, not for secrets.

@@ -108,3 +108,17 @@ fn a_route_has_its_own_limit() {
 
     assert_eq!((post("/small").status(), post("/large").status()), (413, 200));
 }
+
+#[test]
+fn an_upload_that_is_refused_can_be_read_to_be_so() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nmax_body = \"1k\"").upstream("api", [&a]).start();
+    let mut client =
+        gateway.begin(&format!("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {MEGABYTE}\r\n\r\n"));
+    client.send(vec![b'x'; MEGABYTE]);
+
+    let answer = client.answer();
+    assert_eq!((answer.status(), answer.field("connection")), (413, "close".into()));
+    assert!(answer.text().contains("max_body"), "{}", answer.text());
+    assert!(client.closes());
+}

@@ -100,20 +100,3 @@ fn an_idle_backend_is_closed_in_time() {
     assert_eq!(client.answer().status(), 204);
     assert!(connection.closes());
 }
-
-#[test]
-fn a_connection_that_was_silent_for_long_is_served_like_any_other() {
-    let [a] = backends(["a"]);
-    let gateway = gateway().upstream("api", [&a]).start();
-    let mut client = gateway.client();
-    client.send(GET);
-    client.answer();
-
-    // After a second of silence the gateway takes its buffers off the connection.
-    let silent_since = std::time::Instant::now();
-    eventually("it is parked", || silent_since.elapsed().as_millis() > 1_400);
-    client.send(&GET[..20]);
-    client.send(&GET[20..]);
-    assert_eq!(client.answer().text(), "a");
-    assert_eq!(gateway.state()["connections"]["accepted"], 1);
-}

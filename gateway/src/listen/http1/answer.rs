@@ -59,18 +59,20 @@ pub(super) fn write(
     put(out, &[b"HTTP/1.1 ", parts.status.as_str().as_bytes(), b" "]);
     put(out, &[parts.status.canonical_reason().unwrap_or("").as_bytes(), b"\r\n"]);
     let seen = fields(&parts.headers, out);
-    if !seen.date {
+    let tunnels = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    if !seen.date && !tunnels {
         put(out, &[b"date: ", date, b"\r\n"]);
     }
     let framing = frame(parts.status, &seen, size, ended, terms, out);
     let closes = seen.closes || !terms.keep_alive || !framing.1;
     match (closes, terms.version) {
+        _ if tunnels => out.put_slice(b"connection: upgrade\r\n"),
         (true, _) => out.put_slice(b"connection: close\r\n"),
         (false, Version::HTTP_10) => out.put_slice(b"connection: keep-alive\r\n"),
         (false, _) => {}
     }
     out.put_slice(b"\r\n");
-    (framing.0, !closes)
+    (framing.0, !closes && !tunnels)
 }
 
 /// What was seen in passing, of which the gateway writes its own form.
@@ -107,6 +109,9 @@ fn frame(
     terms: Terms,
     out: &mut BytesMut,
 ) -> (Framing, bool) {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return (Framing::Plain, true);
+    }
     if status.is_informational() || status == StatusCode::NO_CONTENT {
         return (Framing::None, true);
     }
@@ -195,6 +200,15 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_tunnel_begins_with_101_and_ends_with_the_connection() {
+        let response = Response::builder().status(101).header("upgrade", "websocket");
+        let (head, framing, keeps) = written(response, &SizeHint::default(), false, TERMS);
+        let expected =
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+        assert_eq!((head.as_str(), framing, keeps), (expected, Framing::Plain, false));
     }
 
     #[test]

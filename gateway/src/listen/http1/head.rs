@@ -133,7 +133,8 @@ impl Noted {
             "te" => {
                 self.takes_trailers |= tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
             }
-            "upgrade" => self.names_upgrade = true,
+            // Not HTTP/2 (RFC 9113 section 3.1): its requests would pass unseen.
+            "upgrade" => self.names_upgrade = !tokens(value).any(|token| token.eq_ignore_ascii_case(b"h2c")),
             _ => {}
         }
         Ok(())
@@ -245,6 +246,7 @@ mod tests {
         assert!(!with("1.0", fields).unwrap().upgrades);
         assert!(!with("1.1", &format!("{fields}\r\nContent-Length: 3")).unwrap().upgrades);
         assert!(!with("1.1", "Upgrade: websocket").unwrap().upgrades);
+        assert!(!with("1.1", "Connection: upgrade\r\nUpgrade: h2c").unwrap().upgrades);
     }
 
     #[test]

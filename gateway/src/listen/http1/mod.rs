@@ -121,10 +121,10 @@ where
     fn request(&self, head: Head) -> Request<Incoming> {
         let Head { method, target, version, headers, declared, .. } = head;
         let ended = self.wire.borrow().is_body_ended();
-        let body = if ended && !head.upgrades {
-            Incoming::empty(declared)
-        } else {
-            Incoming::http1(Rc::clone(&self.wire) as _, declared)
+        let body = match ended {
+            true if head.upgrades => Incoming::upgrade(Rc::clone(&self.wire) as _, declared),
+            true => Incoming::empty(declared),
+            false => Incoming::http1(Rc::clone(&self.wire) as _, declared),
         };
         let mut request = Request::new(body);
         *request.method_mut() = method;

@@ -208,4 +208,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for RefCell<Wire<S>> {
     fn is_ended(&self) -> bool {
         self.borrow().body.is_ended()
     }
+
+    fn begin_tunnel(&self) {
+        self.borrow_mut().body = Body::UntilClose;
+    }
 }

@@ -84,10 +84,17 @@ impl Connection {
     }
 
     /// The next head, interim (1xx) or final, of the answer to a request with this method.
-    pub fn poll_head(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
+    /// `upgrades`: the request asked for another protocol; then 101 is the last head, and what
+    /// follows is a body without end.
+    pub fn poll_head(
+        &mut self,
+        method: &Method,
+        upgrades: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Head, Error>> {
         loop {
             if !self.incoming.is_empty()
-                && let Some(head) = head::take(&mut self.incoming, method)?
+                && let Some(head) = head::take(&mut self.incoming, method, upgrades)?
             {
                 self.keep_alive = head.keep_alive;
                 self.body = match head.framing {

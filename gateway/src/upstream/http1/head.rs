@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use smallvec::SmallVec;
 
@@ -30,7 +30,9 @@ pub struct Head {
 }
 
 /// Takes one head from the front of `buffer`; none while it is incomplete.
-pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head>, Error> {
+///
+/// `upgrades`: the request asked for another protocol, so 101 is an answer to it.
+pub(super) fn take(buffer: &mut BytesMut, method: &Method, upgrades: bool) -> Result<Option<Head>, Error> {
     // Left uninitialised: clearing 4 KiB for each answer would cost as much as parsing it.
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
@@ -54,7 +56,11 @@ pub(super) fn take(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head
     let places: SmallVec<[Place; 24]> =
         response.headers.iter().map(|field| Place::of(field, start)).collect();
     let bytes = buffer.split_to(length).freeze();
-    finish(method, status, version_11, fields(&bytes, &places)?).map(Some)
+    let (headers, noted) = fields(&bytes, &places)?;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return if upgrades { noted.tunnel(status, headers).map(Some) } else { Err(UNASKED.into()) };
+    }
+    finish(method, status, version_11, (headers, noted)).map(Some)
 }
 
 /// What the fields say of this connection and of the framing. They end here, so they are noted
@@ -65,7 +71,10 @@ struct Noted {
     codings: u32,
     framing: Declared,
     connection: SmallVec<[HeaderValue; 1]>,
+    upgrade: Option<HeaderValue>,
 }
+
+const UNASKED: Invalid = Invalid("101 Switching Protocols, which nobody asked for");
 
 fn fields(bytes: &Bytes, places: &[Place]) -> Result<(HeaderMap, Noted), Invalid> {
     let mut headers = HeaderMap::with_capacity(places.len());
@@ -93,10 +102,20 @@ impl Noted {
                 self.framing.chunked = Some(value.as_bytes().eq_ignore_ascii_case(b"chunked"));
             }
             "connection" => self.connection.push(value.clone()),
-            "keep-alive" | "proxy-connection" | "te" | "upgrade" => {}
+            "upgrade" => self.upgrade = Some(value.clone()),
+            "keep-alive" | "proxy-connection" | "te" => {}
             _ => return Ok(true),
         }
         Ok(false)
+    }
+
+    /// The head of a 101: what follows is no longer HTTP (RFC 9110 section 7.8).
+    fn tunnel(self, status: StatusCode, mut headers: HeaderMap) -> Result<Head, Error> {
+        let upgrade = self.upgrade.as_ref().ok_or(Invalid("101 without a protocol to switch to"))?;
+        self.strip_named(&mut headers, true);
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::UPGRADE, upgrade.clone());
+        Ok(Head { status, headers, framing: Framing::UntilClose, keep_alive: false })
     }
 
     fn check(&self) -> Result<(), Invalid> {
@@ -132,9 +151,6 @@ fn finish(
     version_11: bool,
     (mut headers, noted): (HeaderMap, Noted),
 ) -> Result<Head, Error> {
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Invalid("101 Switching Protocols, which nobody asked for").into());
-    }
     noted.check()?;
     let framing = if status.is_informational() {
         Framing::None
@@ -150,13 +166,13 @@ mod tests {
     use super::*;
 
     fn head(text: &str) -> Result<Option<Head>, Error> {
-        take(&mut BytesMut::from(text), &Method::GET)
+        take(&mut BytesMut::from(text), &Method::GET, false)
     }
 
     #[test]
     fn a_head_is_taken_and_what_follows_stays() {
         let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Empty:\r\n\r\nok");
-        let head = take(&mut buffer, &Method::GET).unwrap().unwrap();
+        let head = take(&mut buffer, &Method::GET, false).unwrap().unwrap();
         assert_eq!((head.status.as_u16(), head.framing, head.keep_alive), (200, Framing::Length(2), true));
         assert_eq!(head.headers["x-empty"], "");
         assert_eq!(&buffer[..], b"ok");
@@ -175,6 +191,18 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["content-length", "x-stays"]);
         assert!(!head.keep_alive);
+    }
+
+    #[test]
+    fn a_tunnel_needs_to_be_asked_for_and_to_be_named() {
+        let tunnel = |text, upgrades| take(&mut BytesMut::from(text), &Method::GET, upgrades);
+        let named = "HTTP/1.1 101 Sure\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+        let head = tunnel(named, true).unwrap().unwrap();
+        assert_eq!(
+            (head.framing, &head.headers["upgrade"]),
+            (Framing::UntilClose, &"websocket".parse().unwrap())
+        );
+        assert!(tunnel(named, false).is_err() && tunnel("HTTP/1.1 101 Sure\r\n\r\n", true).is_err());
     }
 
     #[test]
