@@ -45,7 +45,13 @@ mod scenarios {
     mod answers {
         mod compression;
         mod error_pages;
+        mod redirect_mode; // sent to the backend instead of served from it
         mod returns; // `return`
+    }
+    /// Who the client is.
+    mod clients {
+        mod proxy_protocol; // in and out
+        mod trusted_proxies; // X-Forwarded-For, Forwarded
     }
     /// What a client may use up.
     mod limits {

@@ -213,8 +213,10 @@ impl Gateway {
             send_timeout: MINUTE,
             max_head: 32 * 1024,
             capacity: Default::default(),
+            trust: Default::default(),
         };
         let desk = Desk {
+            address: listen::Address::Tcp(SocketAddr::from(([198, 51, 100, 1], 80))),
             local: Some(SocketAddr::from(([198, 51, 100, 1], 80))),
             settings: Rc::new(RefCell::new(Rc::new(settings))),
             alarms: Rc::clone(&self.worker.alarms),
@@ -238,6 +240,7 @@ fn upstream() -> Upstream {
         idle_connections: 64,
         idle_timeout: 60 * MINUTE,
         tries: None,
+        proxy_protocol: None,
     };
     Upstream {
         name: "bench".into(),
@@ -246,6 +249,7 @@ fn upstream() -> Upstream {
         backends: (0..BACKENDS).map(backend).collect(),
         stats: Arc::default(),
         hash_key: None,
+        redirect: None,
     }
 }
 

@@ -21,6 +21,7 @@
 //! | [`http1`] | the bytes of HTTP/1.1, as both ends of the gateway read and write them | sockets |
 //! | [`compress`] | content codings: what a client wants, what is worth one, the encoders | sockets, requests |
 //! | [`limit`] | how many requests in a time, how many at once: shared tables of atomics | requests |
+//! | [`proxy_protocol`] | the PROXY protocol's header, read and written | sockets |
 //! | [`stats`] | counters, moving averages, the in-flight guard | anything but numbers and time |
 //! | [`observe`] | access log, the gateway's own log | what it logs |
 //! | [`alarm`] | coarse deadlines of a worker | what they are for |
@@ -42,6 +43,7 @@ pub mod limit;
 pub mod listen;
 pub mod observe;
 pub mod policy;
+pub mod proxy_protocol;
 pub mod route;
 pub mod simulate;
 pub mod stats;

@@ -128,8 +128,14 @@ impl Builder<'_> {
             connect_timeout: configured.connect_timeout,
             send_timeout: configured.send_timeout,
             read_timeout: configured.read_timeout,
-            idle_connections: configured.idle_connections,
+            // What is said of one client is not true of the next.
+            idle_connections: if configured.proxy_protocol.is_some() {
+                0
+            } else {
+                configured.idle_connections
+            },
             idle_timeout: configured.idle_timeout,
+            proxy_protocol: configured.proxy_protocol,
             tries: configured.tries.map(|tries| u32::try_from(tries.get()).unwrap_or(u32::MAX)),
         };
         Upstream {
@@ -139,6 +145,7 @@ impl Builder<'_> {
             backends,
             stats,
             hash_key: configured.hash_key.clone(),
+            redirect: configured.redirect.clone(),
         }
     }
 

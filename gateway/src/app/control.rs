@@ -260,7 +260,7 @@ impl Control {
                 .zip(&mut open)
                 .for_each(|(socket, open)| open.push((address.clone(), socket)));
         }
-        let settings = settings(&self.loaded.config.limits, &self.capacity);
+        let settings = settings(&self.loaded.config, &self.capacity);
         let mut shifts = Vec::new();
         for (worker, open) in open.into_iter().enumerate() {
             let states = saved.get(worker);

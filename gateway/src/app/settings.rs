@@ -20,7 +20,12 @@ pub(super) fn hint(error: &std::io::Error) -> &'static str {
 }
 
 /// Limits towards clients, for the listen room.
-pub(super) fn settings(limits: &model::Limits, capacity: &Arc<Capacity>) -> listen::Settings {
+pub(super) fn settings(config: &model::Config, capacity: &Arc<Capacity>) -> listen::Settings {
+    let limits = &config.limits;
+    let trust = config.listen.iter().filter_map(|listener| {
+        let trust = listener.trust.as_ref()?;
+        Some((listener.address.clone(), Arc::new(trust.clone())))
+    });
     capacity.set(limits.max_connections, limits.max_connections_per_client);
     listen::Settings {
         header_timeout: limits.header_timeout,
@@ -28,6 +33,7 @@ pub(super) fn settings(limits: &model::Limits, capacity: &Arc<Capacity>) -> list
         send_timeout: limits.send_timeout,
         max_head: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
         capacity: Arc::clone(capacity),
+        trust: Arc::new(trust.collect()),
     }
 }
 

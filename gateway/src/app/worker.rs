@@ -128,7 +128,8 @@ impl Post {
             };
             let (worker, settings) = (Rc::clone(&self.worker), Rc::clone(&self.settings));
             let (alarms, registry) = (Rc::clone(&worker.alarms), Rc::clone(&worker.registry));
-            let accepting = spawn_local(listen::serve(socket, settings, alarms, registry, Forward(worker)));
+            let serve = listen::serve(socket, address.clone(), settings, alarms, registry, Forward(worker));
+            let accepting = spawn_local(serve);
             self.accepting.insert(address, accepting);
         }
     }

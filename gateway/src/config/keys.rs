@@ -95,6 +95,12 @@ use Kind::{
     Policy, Rate, Size, Table, Tables, Template, Text, Texts,
 };
 
+/// Versions of the PROXY protocol towards backends.
+pub(super) const PROXY_PROTOCOL: &[&str] = &["off", "v1", "v2"];
+
+/// What an upstream does with the backend that was picked.
+pub(super) const MODES: &[&str] = &["proxy", "redirect"];
+
 /// The levels of the log, from few lines to many.
 pub(super) const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 
@@ -222,6 +228,14 @@ pub(super) static LISTEN: Section = section(
     &[
         key("address", Address, Required, "listen"),
         key("backlog", Number(1, 65535), Value("1024"), "backlog"),
+        key("trusted_proxies", Texts, Otherwise("nobody"), "set_real_ip_from"),
+        key(
+            "real_ip_header",
+            Text,
+            Otherwise("`X-Forwarded-For`, if there are `trusted_proxies`"),
+            "real_ip_header",
+        ),
+        key("proxy_protocol", Flag, Value("false"), "proxy_protocol"),
     ],
 );
 
@@ -287,6 +301,9 @@ pub(super) static UPSTREAM: Section = section(
         key("idle_connections", Number(0, 65535), Value("64"), "keepalive"),
         key("idle_timeout", Duration("1ms", "24h"), Value("60s"), "keepalive_timeout"),
         key("tries", Number(0, 1000), Value("0"), "proxy_next_upstream_tries"),
+        key("proxy_protocol", OneOf(PROXY_PROTOCOL), Value("off"), "proxy_protocol"),
+        key("mode", OneOf(MODES), Value("proxy"), ""),
+        key("redirect_status", Number(301, 308), Otherwise("302 for `GET` and `HEAD`, else 307"), ""),
         key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
         key("response_headers", Headers, Otherwise("nothing"), "add_header"),
     ],
@@ -301,6 +318,7 @@ pub(super) static BACKEND: Section = section(
         key("backup", Flag, Value("false"), "backup"),
         key("down", Flag, Value("false"), "down"),
         key("zone", Text, Otherwise("none"), ""),
+        key("public", Text, Otherwise("`http://` and its address"), ""),
         key("labels", Labels, Otherwise("none"), ""),
     ],
 );
@@ -385,6 +403,7 @@ impl Key {
             (Size(..), _) => format!("{name} = \"50m\""),
             (Address, _) => format!("{name} = \"127.0.0.1:8080\""),
             (Path, _) => format!("{name} = \"pointsman.{}\"", name.split('_').next().unwrap_or_default()),
+            (Texts, _) if name == "trusted_proxies" => format!("{name} = [\"10.0.0.0/8\", \"unix:\"]"),
             (Texts, _) if name.ends_with("_limits") => format!("{name} = [\"a\"]"),
             (Texts, _) if name == "include" => format!("{name} = [\"conf.d/*.toml\"]"),
             (Texts, _) => format!("{name} = \"a.example\"` or `{name} = [\"a.example\", \"*.b.example\"]"),

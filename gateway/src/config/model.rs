@@ -11,9 +11,11 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use crate::compress::Compression;
-pub use crate::forward::{Content, HeaderAction, HeaderRule, Page, Pages, Rewrite, To};
+pub use crate::forward::{Content, HeaderAction, HeaderRule, Page, Pages, Redirect, Rewrite, To};
 use crate::limit::Rule;
 pub use crate::listen::Address as ListenAddress;
+pub use crate::listen::{ClientField, Network, Networks, Trust};
+pub use crate::proxy_protocol::Version;
 pub use crate::route::{Expression, HostPattern, PathPattern};
 use crate::template::Template;
 use crate::upstream::Address;
@@ -165,6 +167,8 @@ pub struct Listen {
     pub address: ListenAddress,
     /// Connections that may wait to be accepted.
     pub backlog: u32,
+    /// Whom it believes about its clients.
+    pub trust: Option<Trust>,
     /// Where it was configured, for an address that cannot be bound.
     pub place: Place,
 }
@@ -223,6 +227,10 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Attempts for one request; none: every backend once.
     pub tries: Option<NonZeroUsize>,
+    /// The PROXY protocol at the beginning of each connection.
+    pub proxy_protocol: Option<Version>,
+    /// Clients are sent to the backend that was picked.
+    pub redirect: Option<Redirect>,
     /// Where it was configured.
     pub place: Place,
 }

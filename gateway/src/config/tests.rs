@@ -296,3 +296,29 @@ fn the_variables_of_the_reference_exist() {
         assert!(Template::parse(&name).is_ok(), "{name}");
     }
 }
+
+/// What the nginx configurations use that people bring along.
+const DIRECTIVES: &str = "http events user worker_processes pid include worker_connections multi_accept \
+    sendfile tcp_nopush types_hash_max_size server_tokens server_names_hash_bucket_size \
+    server_name_in_redirect default_type mail access_log log_format error_log ssl_ gzip gzip_vary \
+    gzip_proxied gzip_comp_level gzip_buffers gzip_http_version gzip_types gzip_min_length upstream server \
+    weight max_fails fail_timeout backup down least_conn ip_hash hash fair keepalive listen server_name \
+    location proxy_pass proxy_set_header proxy_http_version add_header proxy_connect_timeout \
+    proxy_send_timeout proxy_read_timeout proxy_next_upstream client_max_body_size client_header_timeout \
+    client_body_timeout error_page root return limit_req limit_conn set_real_ip_from real_ip_header";
+
+#[test]
+fn the_readme_says_what_becomes_of_every_directive() {
+    let page = fs::read_to_string("../README.md").unwrap();
+    let (_, rest) = page.split_once("## Coming from nginx").unwrap();
+    let (section, _) = rest.split_once("\n## ").unwrap();
+    let code: Vec<&str> = section.split('`').skip(1).step_by(2).collect();
+    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    for directive in DIRECTIVES.split_whitespace() {
+        let said = code
+            .iter()
+            .flat_map(|code| code.split(word))
+            .any(|said| said == directive || (directive.ends_with('_') && said.starts_with(directive)));
+        assert!(said, "{directive}");
+    }
+}

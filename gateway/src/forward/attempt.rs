@@ -14,9 +14,10 @@ use super::request_head;
 use super::retry::{Failure, FailureKind};
 use super::story::Story;
 use crate::alarm::Alarm;
+use crate::proxy_protocol::{self, Addresses};
 use crate::stats::{InFlight, Outcome, Verdict, clock};
 use crate::upstream::http1::{Connection, Head};
-use crate::upstream::{Backend, connect};
+use crate::upstream::{Backend, Settings, connect};
 
 /// An attempt in flight. It counts while it lives, and what became of it is recorded exactly
 /// once: by [`Attempt::end`], or as cancelled when it is dropped.
@@ -48,7 +49,7 @@ impl Attempt {
     }
 
     /// Settings of its upstream.
-    pub(super) fn settings(&self) -> &crate::upstream::Settings {
+    pub(super) fn settings(&self) -> &Settings {
         &self.in_flight.holder().upstream().settings
     }
 
@@ -157,7 +158,7 @@ impl Story {
         let mut connection = match kept {
             Some(connection) => connection,
             // Boxed, because it is rare and would make the future of every request larger.
-            None => Box::pin(open(attempt)).await?,
+            None => Box::pin(open(attempt, self.greeting(attempt.settings()))).await?,
         };
         request_head::write(self, body.is_chunked(), body.is_upgrade(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
@@ -183,10 +184,10 @@ impl Story {
     }
 }
 
-/// Opens a fresh connection within the connect timeout.
-async fn open(attempt: &mut Attempt) -> Result<Box<Connection>, Failure> {
+/// Opens a fresh connection within the connect timeout, and begins it with `greeting`.
+async fn open(attempt: &mut Attempt, greeting: Vec<u8>) -> Result<Box<Connection>, Failure> {
     let limit = attempt.settings().connect_timeout;
-    let connected = tokio::time::timeout(limit, connect(attempt.backend())).await;
+    let connected = tokio::time::timeout(limit, connect(attempt.backend(), &greeting)).await;
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
     let reason: Cow<'static, str> = match connected {
         Ok(Ok(stream)) => return Ok(Box::new(Connection::new(stream))),
@@ -202,6 +203,18 @@ fn micros(duration: Duration) -> u64 {
 }
 
 impl Story {
+    /// What a new connection to a backend begins with: the client, in the PROXY protocol, if the
+    /// upstream wants that.
+    fn greeting(&self, settings: &Settings) -> Vec<u8> {
+        let mut greeting = Vec::new();
+        if let Some(version) = settings.proxy_protocol {
+            let addresses = self.client_address().zip(self.peer.local());
+            let addresses = addresses.map(|(source, destination)| Addresses { source, destination });
+            proxy_protocol::write(version, addresses, &mut greeting);
+        }
+        greeting
+    }
+
     /// 103 is for the client (RFC 8297), in HTTP/1.1 only; 100 was for us.
     fn relay_interim(&self, head: &Head) {
         if head.status == StatusCode::EARLY_HINTS && self.version == http::Version::HTTP_11 {

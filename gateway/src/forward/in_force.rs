@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::{HeaderRule, Limits, Page, Pages, Rewrite};
 use crate::compress::Compression;
 use crate::policy::Picker;
@@ -108,6 +110,17 @@ pub struct Upstream {
     pub stats: Arc<UpstreamStats>,
     /// What requests are hashed by.
     pub hash_key: Option<Template>,
+    /// Clients are sent to the backend that was picked, instead of being served from it.
+    pub redirect: Option<Redirect>,
+}
+
+/// How clients are sent to backends.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// The status; none: 302 for `GET` and `HEAD`, for others 307, which keeps the method.
+    pub status: Option<StatusCode>,
+    /// What stands before the path in `Location`, for each backend: `https://a.example`.
+    pub public: Box<[Box<str>]>,
 }
 
 impl Route {

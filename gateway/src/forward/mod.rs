@@ -4,6 +4,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod body;
+mod client;
 mod complaints;
 mod compressed;
 mod exchange;
@@ -13,6 +14,7 @@ mod limits;
 mod page;
 mod pick;
 mod pump;
+mod redirect;
 mod request_body;
 mod request_head;
 mod retry;
@@ -29,7 +31,7 @@ use http::{Request, Response};
 
 pub use body::Body;
 pub use header_rule::{HeaderAction, HeaderRule};
-pub use in_force::{Generation, InForce, Route, To, Upstream};
+pub use in_force::{Generation, InForce, Redirect, Route, To, Upstream};
 pub use limits::{ConnectionLimit, Limits, RateLimit};
 pub use page::{Content, Page, Pages};
 pub use rewrite::Rewrite;
@@ -97,6 +99,9 @@ async fn serve(story: &mut Story, mut body: RequestBody) -> Result<Response<Body
     }
     loop {
         let chosen = story.pick()?;
+        if let Some(answer) = story.redirect(chosen.backend) {
+            return Ok(answer);
+        }
         match story.attempt(&chosen, &mut body).await {
             Ok(answered) => return Ok(story.relay(answered, body)),
             Err(failure) => story.consider_retry(failure, chosen, &body)?,

@@ -18,7 +18,8 @@ pub(super) fn write(story: &Story, chunked: bool, upgrades: bool, out: &mut Byte
     out.reserve(1024);
     put(out, &[facts.method.as_str().as_bytes(), b" ", story.backend_target().as_bytes(), b" HTTP/1.1\r\n"]);
     let named = Named::by_connection(&facts.headers);
-    let mut seen = Seen::default();
+    let mut seen =
+        Seen { proxied: story.is_behind_proxy(), drops_hops: !story.believes_hops(), ..Seen::default() };
     for (name, value) in &facts.headers {
         if !seen.ends_here(name.as_str(), value) && !named.contains(name) && !is_set(rules, name) {
             field(out, name.as_str(), value.as_bytes());
@@ -48,6 +49,11 @@ struct Seen<'a> {
     host: Option<&'a HeaderValue>,
     hops: SmallVec<[&'a HeaderValue; 2]>,
     via: SmallVec<[&'a HeaderValue; 2]>,
+    /// What a trusted proxy says about the hop before it, in place of what would be ours.
+    proto: Option<&'a HeaderValue>,
+    first_host: Option<&'a HeaderValue>,
+    proxied: bool,
+    drops_hops: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -58,7 +64,10 @@ impl<'a> Seen<'a> {
                 self.host = Some(value);
                 return false;
             }
+            "x-forwarded-for" | "forwarded" if self.drops_hops => {}
             "x-forwarded-for" => self.hops.push(value),
+            "x-forwarded-proto" if self.proxied => self.proto = Some(value),
+            "x-forwarded-host" if self.proxied => self.first_host = Some(value),
             "via" => self.via.push(value),
             "connection"
             | "keep-alive"
@@ -109,18 +118,18 @@ impl<'a> Named<'a> {
 
 /// Who asked, and how.
 fn forwarded(story: &Story, seen: &Seen<'_>, rules: &[HeaderRule], out: &mut BytesMut) {
-    let ip = story.peer.ip_text().as_bytes();
+    let hop = story.peer.ip_text().as_bytes();
     let unset = |name: &'static str| rules.is_empty() || !is_set(rules, &HeaderName::from_static(name));
     if unset("x-forwarded-for") {
-        list(out, "x-forwarded-for", &seen.hops, ip);
+        list(out, "x-forwarded-for", &seen.hops, hop);
     }
     if unset("x-real-ip") {
-        field(out, "x-real-ip", ip);
+        field(out, "x-real-ip", story.client_text().as_bytes());
     }
     if unset("x-forwarded-proto") {
-        out.put_slice(b"x-forwarded-proto: http\r\n");
+        field(out, "x-forwarded-proto", seen.proto.map_or(b"http", HeaderValue::as_bytes));
     }
-    if let Some(host) = seen.host
+    if let Some(host) = seen.first_host.or(seen.host)
         && unset("x-forwarded-host")
     {
         field(out, "x-forwarded-host", host.as_bytes());

@@ -12,6 +12,7 @@ use super::admit::admit;
 use super::answer::Refusal;
 use super::attempt::{Answered, Attempt};
 use super::body::{Body, keep};
+use super::client::Client;
 use super::pick::Chosen;
 use super::request_body::RequestBody;
 use super::retry::{Failure, FailureKind};
@@ -64,6 +65,8 @@ pub(super) struct Story {
     pub(super) failure: Option<Failure>,
     /// Path and query for the backend, if not those that were asked for.
     rewritten: Option<Box<str>>,
+    /// The client, if a trusted proxy has named it.
+    pub(super) client: Option<Box<Client>>,
     /// Where it is counted until its answer has ended.
     pub(super) held: Box<[Presence]>,
 }
@@ -92,6 +95,7 @@ impl Story {
             again: None,
             failure: None,
             rewritten: None,
+            client: None,
             held: Box::default(),
         }
     }
@@ -105,6 +109,7 @@ impl Story {
         self.declares_length = length.is_some();
         self.facts = admit(parts, length, !body.is_ended())?;
         self.facts.client = self.peer.ip();
+        self.look_behind();
         self.take_route(&mut body)?;
         Ok(body)
     }
@@ -272,7 +277,7 @@ impl Story {
         if !refusal.is_limit && !refusal.close {
             return;
         }
-        let (client, status, reason) = (self.peer.ip_text(), refusal.status.as_str(), &refusal.reason);
+        let (client, status, reason) = (self.client_text(), refusal.status.as_str(), &refusal.reason);
         let route = self.route.as_ref().map_or("no route", |route| &route.name);
         self.worker.of_clients.make(|more| {
             tracing::warn!("{client}, {route}: {status}: {reason}{note}{more}");

@@ -1,6 +1,7 @@
 //! What the variables of templates stand for in a request.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use base64::Engine;
 use http::Version;
@@ -30,15 +31,27 @@ impl Story {
     fn write_client(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let peer = &self.peer;
         match variable {
-            Variable::RemoteAddr => out.extend_from_slice(peer.ip_text().as_bytes()),
-            Variable::BinaryRemoteAddr => match peer.ip() {
-                Some(std::net::IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
-                Some(std::net::IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
+            Variable::RemoteAddr => out.extend_from_slice(self.client_text().as_bytes()),
+            Variable::BinaryRemoteAddr => match self.facts.client {
+                Some(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
+                Some(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
                 None => {}
             },
-            Variable::RemotePort | Variable::RealipRemotePort => number(out, peer.port()),
-            Variable::RealipRemoteAddr => out.extend_from_slice(peer.ip_text().as_bytes()),
-            Variable::ProxyProtocolAddr | Variable::ProxyProtocolPort => {}
+            Variable::RemotePort => {
+                number(out, self.client_address().map(|it| it.port()).filter(|port| *port != 0));
+            }
+            Variable::RealipRemoteAddr => match peer.origin().connected() {
+                Some(address) => show(out, Some(address.ip().to_canonical())),
+                None => out.extend_from_slice(b"unix:"),
+            },
+            Variable::RealipRemotePort => number(out, peer.origin().connected().map(|it| it.port())),
+            Variable::ProxyProtocolAddr | Variable::ProxyProtocolPort => {
+                let told = peer.origin().client.filter(|_| peer.origin().proxy.is_some());
+                match variable {
+                    Variable::ProxyProtocolAddr => show(out, told.map(|told| told.ip())),
+                    _ => number(out, told.map(|told| told.port())),
+                }
+            }
             Variable::ServerAddr => show(out, peer.local().map(|local| local.ip())),
             Variable::ServerPort => number(out, peer.local().map(|local| local.port())),
             Variable::Connection => number(out, Some(peer.serial())),
@@ -81,8 +94,9 @@ impl Story {
                 show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random())));
             }
             Variable::ProxyAddXForwardedFor => {
-                list(out, &facts.headers, &HeaderName::from_static("x-forwarded-for"));
-                if !out.is_empty() && facts.headers.contains_key("x-forwarded-for") {
+                let name = HeaderName::from_static("x-forwarded-for");
+                if self.believes_hops() && facts.headers.contains_key(&name) {
+                    list(out, &facts.headers, &name);
                     out.extend_from_slice(b", ");
                 }
                 out.extend_from_slice(self.peer.ip_text().as_bytes());

@@ -12,7 +12,8 @@ use tokio::task::spawn_local;
 
 use super::capacity::Seat;
 use super::connection::{Handler, Settings, serve_connection};
-use super::{Peer, Registry, Socket};
+use super::proxy_protocol::{Peek, take_header};
+use super::{Address, Origin, Peer, Registry, Socket, Trust};
 use crate::alarm::Alarms;
 
 /// Pause after an accept failed for want of descriptors or memory: they may be back then.
@@ -26,13 +27,14 @@ pub type Handed = Rc<RefCell<Rc<Settings>>>;
 /// Nothing is awaited here but the next connection, and no failure ends the loop.
 pub async fn serve<H: Handler>(
     socket: Socket,
+    address: Address,
     settings: Handed,
     alarms: Rc<Alarms>,
     registry: Rc<Registry>,
     handler: H,
 ) {
     let local = socket.address();
-    let desk = Desk { local, settings, alarms, registry, handler };
+    let desk = Rc::new(Desk { address, local, settings, alarms, registry, handler });
     loop {
         if let Err(error) = desk.accept(&socket).await
             && !is_the_clients(&error)
@@ -46,6 +48,8 @@ pub async fn serve<H: Handler>(
 /// Where connections are received, whatever they come over, and what they are served with.
 #[derive(Debug)]
 pub struct Desk<H> {
+    /// The listener, as configured.
+    pub address: Address,
     /// The address that accepts them; none on a unix socket.
     pub local: Option<SocketAddr>,
     /// What each connection begins with.
@@ -59,7 +63,7 @@ pub struct Desk<H> {
 }
 
 impl<H: Handler> Desk<H> {
-    async fn accept(&self, socket: &Socket) -> io::Result<()> {
+    async fn accept(self: &Rc<Self>, socket: &Socket) -> io::Result<()> {
         match socket {
             Socket::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
@@ -72,14 +76,43 @@ impl<H: Handler> Desk<H> {
     }
 
     /// Waits for a seat for the connection, then serves it.
-    async fn seat<S>(&self, stream: S, address: Option<SocketAddr>)
+    async fn seat<S>(self: &Rc<Self>, stream: S, address: Option<SocketAddr>)
+    where
+        S: Peek + AsyncWrite + 'static,
+    {
+        let settings = Rc::clone(&self.settings.borrow());
+        let seat = settings.capacity.seat().await;
+        match settings.trust.get(&self.address) {
+            Some(trust) if trust.proxy_protocol => {
+                spawn_local(Rc::clone(self).learn_client(stream, address, seat, Arc::clone(trust)));
+            }
+            _ => self.admit(stream, Origin::direct(address), seat),
+        }
+    }
+
+    /// Serves a connection once its proxy has said who is behind it.
+    async fn learn_client<S>(
+        self: Rc<Self>,
+        mut stream: S,
+        address: Option<SocketAddr>,
+        seat: Seat,
+        trust: Arc<Trust>,
+    ) where
+        S: Peek + AsyncWrite + 'static,
+    {
+        let limit = self.settings.borrow().header_timeout;
+        if let Some(origin) = take_header(&mut stream, address, &trust, limit).await {
+            self.admit(stream, origin, seat);
+        }
+    }
+
+    /// Serves a connection unless its client has too many.
+    fn admit<S>(&self, stream: S, origin: Origin, mut seat: Seat)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let capacity = Arc::clone(&self.settings.borrow().capacity);
-        let mut seat = capacity.seat().await;
-        if seat.admits(address.map(|address| address.ip())) {
-            self.serve(stream, address, Some(seat));
+        if seat.admits(origin.client.map(|client| client.ip())) {
+            self.serve(stream, origin, Some(seat));
         }
     }
 
@@ -92,16 +125,18 @@ impl<H: Handler> Desk<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        self.serve(stream, address, None);
+        self.serve(stream, Origin::direct(address), None);
     }
 
-    fn serve<S>(&self, stream: S, address: Option<SocketAddr>, seat: Option<Seat>)
+    fn serve<S>(&self, stream: S, origin: Origin, seat: Option<Seat>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let settings = Rc::clone(&self.settings.borrow());
         let serial = self.registry.accepted();
-        let peer = Rc::new(Peer::new(address, self.local, serial, self.alarms.alarm(), seat));
+        let trust = settings.trust.get(&self.address).cloned();
+        let peer = Peer::new(origin, self.local, serial, self.alarms.alarm());
+        let peer = Rc::new(peer.trusting(trust).seated(seat));
         let registry = Rc::clone(&self.registry);
         spawn_local(serve_connection(stream, peer, settings, registry, self.handler.clone()));
     }

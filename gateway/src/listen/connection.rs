@@ -1,5 +1,6 @@
 //! One client connection, from its first byte to its end.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::registry::Presence;
-use super::{Capacity, Incoming, Peer, Registry, Unreadable, http1, http2};
+use super::{Address, Capacity, Incoming, Peer, Registry, Trust, Unreadable, http1, http2};
 
 /// What every HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,6 +33,8 @@ pub struct Settings {
     pub max_head: usize,
     /// The seats for connections.
     pub capacity: Arc<Capacity>,
+    /// Whom the listeners at these addresses believe about their clients.
+    pub trust: Arc<HashMap<Address, Arc<Trust>>>,
 }
 
 /// Who answers requests.

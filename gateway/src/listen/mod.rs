@@ -12,8 +12,10 @@ mod http1;
 mod http2;
 mod incoming;
 mod peer;
+mod proxy_protocol;
 mod registry;
 mod socket;
+mod trust;
 mod unreadable;
 
 pub use accept::{Desk, Handed, serve};
@@ -23,4 +25,5 @@ pub use incoming::{Incoming, Malformed};
 pub use peer::Peer;
 pub use registry::Registry;
 pub use socket::{Address, Bound, Socket};
+pub use trust::{ClientField, Network, Networks, Origin, Trust};
 pub use unreadable::Unreadable;

@@ -3,17 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
 use super::capacity::Seat;
+use super::{Origin, Trust};
 use crate::alarm::Alarm;
 
 /// One client connection: who is at the other end, and what the connection waits for. Shared by
 /// the connection's own task and the requests on it.
 #[derive(Debug)]
 pub struct Peer {
-    address: Option<SocketAddr>,
+    origin: Origin,
     local: Option<SocketAddr>,
     address_text: Box<str>,
     serial: u64,
@@ -24,24 +26,20 @@ pub struct Peer {
     pub(super) interim: RefCell<BytesMut>,
     /// Taken until the connection ends.
     _seat: Option<Seat>,
+    /// Whom its listener believes, and whether this is one of them.
+    trust: Option<(bool, Arc<Trust>)>,
 }
 
 impl Peer {
-    pub(super) fn new(
-        address: Option<SocketAddr>,
-        local: Option<SocketAddr>,
-        serial: u64,
-        alarm: Alarm,
-        seat: Option<Seat>,
-    ) -> Self {
+    pub(super) fn new(origin: Origin, local: Option<SocketAddr>, serial: u64, alarm: Alarm) -> Self {
         let mut address_text = String::new();
-        match address {
+        match origin.client {
             // Writing to a string cannot fail.
             Some(address) => drop(write!(address_text, "{}", address.ip().to_canonical())),
             None => address_text.push_str("unix:"),
         }
         Self {
-            address,
+            origin,
             local,
             address_text: address_text.into(),
             serial,
@@ -49,20 +47,46 @@ impl Peer {
             requests: Cell::new(0),
             alarm,
             interim: RefCell::new(BytesMut::new()),
-            _seat: seat,
+            trust: None,
+            _seat: None,
         }
+    }
+
+    /// Sets whom its listener believes about clients.
+    pub(super) fn trusting(self, trust: Option<Arc<Trust>>) -> Self {
+        let connected = self.origin.client.map(|client| client.ip());
+        let trust = trust.map(|trust| (trust.proxies.contain(connected), trust));
+        Self { trust, ..self }
+    }
+
+    /// Sets the seat that it takes.
+    pub(super) fn seated(self, seat: Option<Seat>) -> Self {
+        Self { _seat: seat, ..self }
+    }
+
+    /// Whom its listener believes about clients, if it believes anybody; and whether this is one
+    /// of them.
+    #[must_use]
+    pub fn trust(&self) -> Option<(&Trust, bool)> {
+        self.trust.as_ref().map(|(trusted, trust)| (&**trust, *trusted))
+    }
+
+    /// Who made the connection and who the client is.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Address of the client; none on a unix socket.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        self.address.map(|address| address.ip().to_canonical())
+        self.origin.client.map(|address| address.ip().to_canonical())
     }
 
     /// Port of the client.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        self.address.map(|address| address.port())
+        self.origin.client.map(|address| address.port())
     }
 
     /// Address of the client as text; `unix:` on a unix socket, as in nginx.

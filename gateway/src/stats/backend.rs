@@ -128,6 +128,11 @@ impl BackendStats {
         upstream.latency.record(outcome.total, now);
     }
 
+    /// Notes a client that was sent there by a redirect. What becomes of it nobody will know.
+    pub fn count_redirect(&self) {
+        self.hot.totals[Verdict::Success as usize].fetch_add(1, Relaxed);
+    }
+
     /// Notes the load that the backend reported of itself, in parts per million of its capacity.
     pub fn report(&self, ppm: u32, now: u64) {
         self.reported.store(u64::from(ppm), Relaxed);

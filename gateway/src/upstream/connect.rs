@@ -10,15 +10,19 @@ use super::resolve::Resolver;
 use super::{Address, Backend, Stream};
 
 /// Connects to `backend`: a name's addresses are tried in turn, beginning with the one that
-/// answered last.
+/// answered last. `greeting` is sent ahead of everything else.
 ///
 /// # Errors
 /// What the last address said; a name without addresses is [`io::ErrorKind::NotFound`].
-pub async fn connect(backend: &Backend) -> io::Result<Stream> {
-    match &backend.address {
-        Address::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
-        Address::Tcp { .. } => connect_tcp(&backend.resolver).await,
+pub async fn connect(backend: &Backend, greeting: &[u8]) -> io::Result<Stream> {
+    let mut stream = match &backend.address {
+        Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+        Address::Tcp { .. } => connect_tcp(&backend.resolver).await?,
+    };
+    if !greeting.is_empty() {
+        stream.write_all(greeting).await?;
     }
+    Ok(stream)
 }
 
 async fn connect_tcp(resolver: &Arc<Resolver>) -> io::Result<Stream> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::proxy_protocol::Version;
+
 /// Limits towards the backends of one upstream.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,4 +19,7 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Attempts for one request; none: each backend once (nginx `proxy_next_upstream_tries`).
     pub tries: Option<u32>,
+    /// The PROXY protocol at the beginning of each connection, which then serves one client only
+    /// (nginx `proxy_protocol` of a stream server, HAProxy `send-proxy`).
+    pub proxy_protocol: Option<Version>,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
@@ -24,6 +24,17 @@ impl Stream {
         match self {
             Self::Tcp(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
             Self::Unix(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
+        }
+    }
+
+    /// Hands all of `bytes` to the kernel.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.write_all(bytes).await,
+            Self::Unix(stream) => stream.write_all(bytes).await,
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::Top;
+use super::trust::trust;
 use crate::config::fields::{Fields, Text};
 use crate::config::file::{Node, Value};
 use crate::config::keys;
@@ -35,14 +36,16 @@ pub(super) fn listeners(
     let admin_address = admin.map(|(address, place)| (ListenAddress::Tcp(address), place));
     let all = list.iter().map(|l: &Listen| (l.address.clone(), l.place)).chain(admin_address);
     overlaps(&all.collect::<Vec<_>>(), findings);
+    alike(&list, findings);
     (list, admin.map(|(address, _)| address))
 }
 
 fn listener(fields: &Fields<'_>, findings: &mut Findings) -> Option<Listen> {
     let backlog = fields.number("backlog", findings).unwrap_or_default();
+    let trust = trust(fields, findings);
     let node = fields.required("address", findings)?;
     let address = address(fields, node, findings)?;
-    Some(Listen { address, backlog: u32::try_from(backlog).unwrap_or_default(), place: node.place })
+    Some(Listen { address, backlog: u32::try_from(backlog).unwrap_or_default(), trust, place: node.place })
 }
 
 fn admin(main: &Top<'_>, findings: &mut Findings) -> Option<(SocketAddr, Place)> {
@@ -116,6 +119,23 @@ fn overlaps(all: &[(ListenAddress, Place)], findings: &mut Findings) {
         if let Some((_, first)) = earlier {
             let help = "give each listener an address of its own";
             findings.error(*place, "two listeners want this address", help).with(*first, "taken here");
+        }
+    }
+}
+
+/// Port 0 may stand in several listeners with one address. What is known of a listener is known by
+/// its address, so whom they believe cannot differ.
+fn alike(list: &[Listen], findings: &mut Findings) {
+    for (index, listener) in list.iter().enumerate() {
+        let other = list[..index].iter().find(|other| {
+            let port = matches!(&listener.address, ListenAddress::Tcp(address) if address.port() == 0);
+            port && other.address == listener.address && other.trust != listener.trust
+        });
+        if let Some(first) = other {
+            let help =
+                "give them ports, or the same `trusted_proxies`, `real_ip_header` and `proxy_protocol`";
+            let message = "two listeners at one address believe different proxies";
+            findings.error(listener.place, message, help).with(first.place, "the other");
         }
     }
 }

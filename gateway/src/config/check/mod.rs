@@ -7,8 +7,10 @@ mod listen;
 mod log;
 mod page;
 mod policy;
+mod redirect;
 mod route;
 mod template;
+mod trust;
 mod upstream;
 
 use std::num::NonZeroUsize;

@@ -7,10 +7,11 @@ use super::Top;
 use super::headers::{self, Way};
 use super::listen::socket;
 use super::policy::{hash_key, policy};
+use super::redirect;
 use crate::config::fields::{Fields, Text, wrong_type};
 use crate::config::file::{Entry, Node, Value};
 use crate::config::keys::{self, BACKEND};
-use crate::config::model::{Backend, HeaderRule, Upstream};
+use crate::config::model::{Backend, HeaderRule, Upstream, Version};
 use crate::config::place::Place;
 use crate::config::problems::Findings;
 use crate::upstream::Address;
@@ -69,9 +70,10 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
     let hash_key = hash_key(fields, policy.as_ref(), findings);
     let tries = fields.number("tries", findings).unwrap_or_default();
     let idle = fields.number("idle_connections", findings).unwrap_or_default();
+    let (backends, public) = backends(fields, findings).into_iter().unzip();
     let upstream = Upstream {
         name: entry.key.as_str().into(),
-        backends: backends(fields, findings),
+        backends,
         policy: policy?,
         hash_key,
         connect_timeout: connect_timeout(fields, findings),
@@ -80,9 +82,25 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
         idle_connections: usize::try_from(idle).unwrap_or(usize::MAX),
         idle_timeout: fields.duration("idle_timeout", findings),
         tries: NonZeroUsize::new(usize::try_from(tries).unwrap_or(usize::MAX)),
+        proxy_protocol: proxy_protocol(fields, findings),
+        redirect: redirect::redirect(fields, public, findings),
         place: entry.place,
     };
     Some(upstream)
+}
+
+fn proxy_protocol(fields: &Fields<'_>, findings: &mut Findings) -> Option<Version> {
+    let version = match fields.one_of("proxy_protocol", findings)? {
+        "v1" => Version::V1,
+        "v2" => Version::V2,
+        _ => return None,
+    };
+    if let Some(node) = fields.get("idle_connections") {
+        let message = "`idle_connections` has no effect with `proxy_protocol`";
+        let help = "leave it out: each connection names one client, and ends with its request";
+        findings.warning(node.place, message, help);
+    }
+    Some(version)
 }
 
 fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {
@@ -97,7 +115,10 @@ fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {
     timeout
 }
 
-fn backends(fields: &Fields<'_>, findings: &mut Findings) -> Vec<Backend> {
+/// The backends, and for each what clients are sent to.
+type Backends = Vec<(Backend, Option<Box<str>>)>;
+
+fn backends(fields: &Fields<'_>, findings: &mut Findings) -> Backends {
     let Some(node) = fields.required("backends", findings) else { return Vec::new() };
     let Value::List(nodes) = &node.value else {
         if let Some(key) = keys::UPSTREAM.key("backends") {
@@ -105,11 +126,11 @@ fn backends(fields: &Fields<'_>, findings: &mut Findings) -> Vec<Backend> {
         }
         return Vec::new();
     };
-    let read: Vec<Backend> = nodes.iter().filter_map(|node| backend(fields, node, findings)).collect();
+    let read: Backends = nodes.iter().filter_map(|node| backend(fields, node, findings)).collect();
     if nodes.is_empty() {
         let help = "add an address: `\"127.0.0.1:8001\"`";
         findings.error(node.place, "an upstream needs a backend", help);
-    } else if read.len() == nodes.len() && read.iter().all(|backend| backend.down) {
+    } else if read.len() == nodes.len() && read.iter().all(|(backend, _)| backend.down) {
         let help = "take `down = true` away from one of them";
         findings.error(node.place, "all backends of this upstream are down", help);
     }
@@ -117,9 +138,10 @@ fn backends(fields: &Fields<'_>, findings: &mut Findings) -> Vec<Backend> {
     read
 }
 
-fn duplicates(backends: &[Backend], findings: &mut Findings) {
-    for (index, backend) in backends.iter().enumerate() {
-        if let Some(first) = backends[..index].iter().find(|other| other.address == backend.address) {
+fn duplicates(backends: &Backends, findings: &mut Findings) {
+    for (index, (backend, _)) in backends.iter().enumerate() {
+        let same = |(other, _): &&(Backend, _)| other.address == backend.address;
+        if let Some((first, _)) = backends[..index].iter().find(same) {
             let message = format!("the backend `{}` stands here twice", backend.address);
             let help = "keep one of them; a `weight` gives it a larger share";
             findings.error(backend.place, message, help).with(first.place, "first written here");
@@ -127,7 +149,11 @@ fn duplicates(backends: &[Backend], findings: &mut Findings) {
     }
 }
 
-fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<Backend> {
+fn backend(
+    upstream: &Fields<'_>,
+    node: &Node,
+    findings: &mut Findings,
+) -> Option<(Backend, Option<Box<str>>)> {
     let entries = match &node.value {
         Value::Table(entries) => entries.as_slice(),
         Value::Text { .. } => &[],
@@ -143,6 +169,7 @@ fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Optio
     let weight = weight(&fields, findings);
     let labels = fields.pairs("labels", findings);
     let (backup, down) = (fields.flag("backup", findings), fields.flag("down", findings));
+    let public = fields.text("public", findings);
     let zone = fields.text("zone", findings).map(|zone| zone.text.into());
     let text = match node.as_text() {
         Some(text) => text,
@@ -151,16 +178,19 @@ fn backend(upstream: &Fields<'_>, node: &Node, findings: &mut Findings) -> Optio
             fields.text("address", findings)?
         }
     };
-    Some(Backend {
+    let address = address(&fields, text, findings)?;
+    let public = redirect::public(public, &address, findings);
+    let backend = Backend {
         name: text.text.into(),
-        address: address(&fields, text, findings)?,
+        address,
         weight,
         backup,
         down,
         zone,
         labels: labels.iter().map(|(entry, text)| (entry.key.as_str().into(), text.text.into())).collect(),
         place: text.place,
-    })
+    };
+    Some((backend, public))
 }
 
 fn weight(fields: &Fields<'_>, findings: &mut Findings) -> u32 {
