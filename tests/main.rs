@@ -105,8 +105,10 @@ mod scenarios {
         mod demo; // everything in one process
         mod ending; // stop and quit
         mod inspect;
+        mod service; // sockets from outside, what a service manager is told, another user
         mod simulate; // policies over made-up backends
-        mod test; // policy test
+        mod test;
+        mod upgrade; // a new process takes over // policy test
     }
     /// What is written about each request.
     mod access_log;

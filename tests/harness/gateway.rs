@@ -1,5 +1,6 @@
 //! The gateway, running.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -18,17 +19,19 @@ pub struct Gateway {
     child: Child,
     log: Arc<Mutex<String>>,
     addresses: Vec<String>,
+    successor: RefCell<Option<Pid>>,
 }
 
 impl Gateway {
     #[track_caller]
-    pub(super) fn start(plan: Plan) -> Self {
+    pub(super) fn start(plan: Plan, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
         command.arg("run").arg("-c").arg(plan.path()).current_dir(plan.folder());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        prepare(&mut command);
         let mut child = command.spawn().expect("the gateway's binary runs");
         let log = follow(child.stderr.take().expect("a pipe"));
-        let mut gateway = Self { plan, child, log, addresses: vec![] };
+        let mut gateway = Self { plan, child, log, addresses: vec![], successor: RefCell::default() };
         gateway.wait_until_it_listens();
         gateway
     }
@@ -165,6 +168,15 @@ impl Gateway {
         pointsman(&[command, "-c", &self.plan.path().display().to_string()])
     }
 
+    /// Lets a new process take over, which is then the one that is killed at the end.
+    #[track_caller]
+    pub fn upgrade(&self) {
+        let finished = self.command("upgrade");
+        let number = finished.stdout.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+        assert!(finished.code == 0 && number.is_some(), "{finished:?}");
+        self.successor.replace(number.and_then(Pid::from_raw));
+    }
+
     /// Reloads; fails the test when that is refused.
     #[track_caller]
     pub fn reload(&self) {
@@ -241,6 +253,9 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(successor) = self.successor.take() {
+            let _ = kill_process(successor, Signal::KILL);
+        }
         let log = self.log();
         if std::thread::panicking() {
             println!("--- the configuration ---\n{}\n--- the gateway's log ---\n{log}", self.plan.text());

@@ -145,7 +145,13 @@ impl Plan {
     /// Starts the gateway and waits until it listens.
     #[track_caller]
     pub fn start(self) -> Gateway {
-        Gateway::start(self.write())
+        self.start_as(|_| {})
+    }
+
+    /// The same, with something about the process arranged: its environment, its descriptors.
+    #[track_caller]
+    pub fn start_as(self, prepare: impl FnOnce(&mut std::process::Command)) -> Gateway {
+        Gateway::start(self.write(), prepare)
     }
 }
 

@@ -13,7 +13,7 @@ mod server;
 mod snapshot;
 mod socket;
 
-pub use server::Admin;
+pub use server::{Admin, Place};
 pub use snapshot::{
     BackendSnapshot, Connections, LimitSnapshot, PolicySnapshot, PolicyState, Requests, Snapshot,
     UpstreamSnapshot,
@@ -31,6 +31,13 @@ pub trait Gateway: Send + Sync + 'static {
     fn stop(&self);
     /// Stops when the requests that are being served have ended. Does not wait.
     fn quit(&self);
+    /// Starts a new process of the same program, which takes over the listening sockets, and then
+    /// quits. Waits until the successor serves, or has failed to; the answer says which process
+    /// it is.
+    ///
+    /// # Errors
+    /// Why there is no successor; this gateway goes on.
+    fn upgrade(&self) -> Result<String, String>;
     /// Opens the log files again by their names.
     fn reopen(&self);
     /// What there is to know right now.

@@ -21,7 +21,7 @@ pub(super) enum Door {
 type Answer = Response<Full<Bytes>>;
 
 /// Method, path and what is to be found there.
-static ENDPOINTS: [(Method, &str, &str); 8] = [
+static ENDPOINTS: [(Method, &str, &str); 9] = [
     (Method::GET, "/", "this list"),
     (Method::GET, "/ready", "200 while new requests are welcome, 503 while the gateway drains"),
     (Method::GET, "/state", "everything there is to know, as JSON"),
@@ -34,6 +34,7 @@ static ENDPOINTS: [(Method, &str, &str); 8] = [
     (Method::POST, "/reopen", "open the log files again"),
     (Method::POST, "/quit", "stop when the last request has ended"),
     (Method::POST, "/stop", "stop at once"),
+    (Method::POST, "/upgrade", "start the program anew, hand the listeners over, and quit"),
 ];
 
 /// Answers a request.
@@ -54,7 +55,8 @@ pub(super) async fn answer<B>(request: &Request<B>, door: Door, gateway: &Arc<dy
         return text(StatusCode::FORBIDDEN, why.into());
     }
     match path {
-        "/reload" => reload(Arc::clone(gateway)).await,
+        "/reload" => in_its_time(gateway, |gateway| gateway.reload()).await,
+        "/upgrade" => in_its_time(gateway, |gateway| gateway.upgrade()).await,
         "/reopen" => done(|| gateway.reopen(), "the log files are being opened again"),
         "/quit" => done(|| gateway.quit(), "quitting: requests in flight are served to their end"),
         "/stop" => done(|| gateway.stop(), "stopping"),
@@ -66,12 +68,16 @@ pub(super) async fn answer<B>(request: &Request<B>, door: Door, gateway: &Arc<dy
     }
 }
 
-/// A reload compiles policies: it gets a thread on which it may take its time.
-async fn reload(gateway: Arc<dyn Gateway>) -> Answer {
-    match tokio::task::spawn_blocking(move || gateway.reload()).await {
+/// Policies are compiled meanwhile: it gets a thread on which it may take its time.
+async fn in_its_time(
+    gateway: &Arc<dyn Gateway>,
+    command: impl FnOnce(&dyn Gateway) -> Result<String, String> + Send + 'static,
+) -> Answer {
+    let gateway = Arc::clone(gateway);
+    match tokio::task::spawn_blocking(move || command(&*gateway)).await {
         Ok(Ok(sentence)) => text(StatusCode::OK, sentence),
         Ok(Err(reasons)) => text(StatusCode::UNPROCESSABLE_ENTITY, reasons),
-        Err(broken) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the reload broke off: {broken}")),
+        Err(broken) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the command broke off: {broken}")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,6 +32,19 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Pause after a failed accept: most often there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Where the admin server listens.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The control socket.
+    pub socket: &'a Path,
+    /// A TCP address for the pages.
+    pub tcp: Option<SocketAddr>,
+    /// A socket that is bound to that address already.
+    pub inherited: Option<TcpListener>,
+    /// Does this gateway replace one that still listens at the control socket?
+    pub succeeds: bool,
+}
+
 /// A running admin server. It ends when this is dropped; answers under way (to `/stop`, say) are
 /// still sent.
 #[derive(Debug)]
@@ -38,6 +52,7 @@ pub struct Admin {
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     address: Option<SocketAddr>,
+    held: Option<TcpListener>,
     _file: SocketFile,
 }
 
@@ -48,9 +63,13 @@ impl Admin {
     /// # Errors
     /// One of them cannot be opened; the text names it and says why. A living gateway at the same
     /// socket is `AddrInUse`.
-    pub fn start(socket: &Path, tcp: Option<SocketAddr>, gateway: Arc<dyn Gateway>) -> io::Result<Self> {
-        let (unix, file) = socket::bind(socket)?;
-        let tcp = tcp.map(bind_tcp).transpose()?;
+    pub fn start(place: Place<'_>, gateway: Arc<dyn Gateway>) -> io::Result<Self> {
+        let (unix, file) = socket::bind(place.socket, place.succeeds)?;
+        let tcp = match place.inherited {
+            Some(listener) => Some(listener),
+            None => place.tcp.map(bind_tcp).transpose()?,
+        };
+        let held = tcp.as_ref().map(TcpListener::try_clone).transpose()?;
         let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = watch::channel(false);
@@ -67,7 +86,15 @@ impl Admin {
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name("admin".into()).spawn(serve)?;
-        Ok(Self { stop, thread: Some(thread), address, _file: file })
+        Ok(Self { stop, thread: Some(thread), address, held, _file: file })
+    }
+
+    /// A hold on its TCP socket, if it has one, for a successor.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn socket(&self) -> io::Result<Option<OwnedFd>> {
+        self.held.as_ref().map(|held| held.try_clone().map(OwnedFd::from)).transpose()
     }
 
     /// The TCP address that it listens at, if any: with its real port.
@@ -79,6 +106,7 @@ impl Admin {
 
 impl Drop for Admin {
     fn drop(&mut self) {
+        self.held = None;
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -197,6 +225,10 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    fn at(socket: &Path, tcp: Option<SocketAddr>) -> Place<'_> {
+        Place { socket, tcp, inherited: None, succeeds: false }
+    }
     use crate::admin::{Snapshot, client};
 
     /// Writes down what it is asked to do, and refuses to reload when told so.
@@ -224,6 +256,10 @@ mod tests {
         fn quit(&self) {
             self.note("quit");
         }
+        fn upgrade(&self) -> Result<String, String> {
+            Err("no successor".into())
+        }
+
         fn reopen(&self) {
             self.note("reopen");
         }
@@ -243,7 +279,7 @@ mod tests {
         let recorder = Arc::new(recorder);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let socket = folder.path().join("control.sock");
-        let admin = Admin::start(&socket, Some(any), Arc::clone(&recorder) as Arc<dyn Gateway>).unwrap();
+        let admin = Admin::start(at(&socket, Some(any)), Arc::clone(&recorder) as Arc<dyn Gateway>).unwrap();
         Running { folder, recorder, admin }
     }
 
@@ -326,7 +362,7 @@ mod tests {
     fn a_second_gateway_is_refused_and_the_first_goes_on() {
         let running = start(Recorder::default());
         let socket = running.folder.path().join("control.sock");
-        let error = Admin::start(&socket, None, Arc::new(Recorder::default())).unwrap_err();
+        let error = Admin::start(at(&socket, None), Arc::new(Recorder::default())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert_eq!(running.get("/ready").0, 200);
     }
@@ -336,7 +372,7 @@ mod tests {
         let taken = start(Recorder::default());
         let address = taken.admin.address().unwrap();
         let socket = taken.folder.path().join("second.sock");
-        let error = Admin::start(&socket, Some(address), Arc::new(Recorder::default())).unwrap_err();
+        let error = Admin::start(at(&socket, Some(address)), Arc::new(Recorder::default())).unwrap_err();
         assert!(error.to_string().contains(&format!("the admin address {address}")), "{error}");
         assert!(!socket.exists());
     }

@@ -28,13 +28,26 @@ impl Drop for SocketFile {
 /// Listens at `path`, where only this user may connect (mode 0600). A socket that a dead gateway
 /// left there is removed.
 ///
+/// `succeeds`: the living gateway that listens there is the one that this one replaces; its socket
+/// is replaced in one step, so that there is always somebody to talk to.
+///
 /// # Errors
 /// A living gateway listens there, something else is in the way, or the path cannot be used.
-pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+pub(super) fn bind(path: &Path, succeeds: bool) -> io::Result<(UnixListener, SocketFile)> {
     let explain = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot open the control socket `{}`: {error}", path.display()))
     };
-    clear(path).and_then(|()| listen(path)).map_err(explain)
+    let bound = if succeeds { replace(path) } else { clear(path).and_then(|()| listen(path)) };
+    bound.map_err(explain)
+}
+
+fn replace(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let beside = path.with_extension("new");
+    clear(&beside)?;
+    let (listener, mut file) = listen(&beside)?;
+    fs::rename(&beside, path)?;
+    file.path = path.into();
+    Ok((listener, file))
 }
 
 /// Makes sure that nothing stands at `path`.
@@ -89,7 +102,7 @@ mod tests {
     #[test]
     fn only_its_user_may_open_it_and_it_goes_with_the_gateway() {
         let (_folder, path) = place();
-        let bound = bind(&path).unwrap();
+        let bound = bind(&path, false).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         drop(bound);
         assert!(!path.exists());
@@ -98,18 +111,18 @@ mod tests {
     #[test]
     fn what_a_dead_gateway_left_is_cleared_away() {
         let (_folder, path) = place();
-        let (listener, file) = bind(&path).unwrap();
+        let (listener, file) = bind(&path, false).unwrap();
         std::mem::forget(file);
         drop(listener);
         assert!(path.exists());
-        bind(&path).unwrap();
+        bind(&path, false).unwrap();
     }
 
     #[test]
     fn a_living_gateway_is_left_alone_and_named() {
         let (_folder, path) = place();
-        let _bound = bind(&path).unwrap();
-        let error = bind(&path).unwrap_err();
+        let _bound = bind(&path, false).unwrap();
+        let error = bind(&path, false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert!(error.to_string().contains("a gateway is running with this configuration"), "{error}");
         UnixStream::connect(&path).unwrap();
@@ -119,25 +132,24 @@ mod tests {
     fn a_file_that_is_no_socket_is_never_removed() {
         let (_folder, path) = place();
         fs::write(&path, "precious").unwrap();
-        assert!(bind(&path).unwrap_err().to_string().contains("it is no socket"));
+        assert!(bind(&path, false).unwrap_err().to_string().contains("it is no socket"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[test]
     fn a_gateway_that_ends_late_does_not_take_its_successors_socket_along() {
         let (_folder, path) = place();
-        let (_, old) = bind(&path).unwrap();
-        fs::rename(&path, path.with_extension("old")).unwrap();
-        let _new = bind(&path).unwrap();
+        let (_, old) = bind(&path, false).unwrap();
+        let _new = bind(&path, true).unwrap();
         drop(old);
-        assert!(path.exists());
+        UnixStream::connect(&path).unwrap();
     }
 
     #[test]
     fn a_path_that_cannot_be_used_is_named() {
-        let error = bind(Path::new("/nowhere/control.sock")).unwrap_err().to_string();
+        let error = bind(Path::new("/nowhere/control.sock"), false).unwrap_err().to_string();
         assert!(error.contains("`/nowhere/control.sock`") && error.contains("No such file"), "{error}");
         let long = format!("/tmp/{}", "x".repeat(200));
-        assert!(bind(Path::new(&long)).unwrap_err().to_string().contains(&long));
+        assert!(bind(Path::new(&long), false).unwrap_err().to_string().contains(&long));
     }
 }

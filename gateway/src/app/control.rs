@@ -1,6 +1,7 @@
 //! The gateway as commands see it: what is in force, and how it changes.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::settings::{hint, log_target, open_access_log, random_seed, same_log, 
 use super::worker::Shift;
 use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
-use crate::listen::{self, Bound, Capacity};
+use crate::listen::{self, Bound, Capacity, Inherited};
 use crate::observe::{AccessLog, Log};
 use crate::policy::{Ended, Engine, Instance, Picker, Sink};
 use crate::stats::clock;
@@ -29,13 +30,20 @@ pub(super) struct Control {
     generation: Arc<Generation>,
     makings: Vec<Making>,
     access_log: Option<AccessLog>,
-    listeners: Vec<listen::Address>,
+    listeners: Vec<Listener>,
+    inherited: Inherited,
     capacity: Arc<Capacity>,
     crew: Option<Crew>,
     faults: Sender<Ended>,
     ages: u64,
     /// What to announce.
     news: Vec<String>,
+}
+
+/// An open listener, and a hold on its sockets for a successor.
+struct Listener {
+    address: listen::Address,
+    sockets: Vec<Bound>,
 }
 
 /// Why a reload was refused, as text for whoever asked.
@@ -52,6 +60,7 @@ impl Control {
         engine: Engine,
         log: Arc<Log>,
         faults: Sender<Ended>,
+        inherited: Inherited,
     ) -> Result<Self, Refused> {
         let access_log =
             open_access_log(&loaded.config.log).map_err(|error| format!("access log: {error}"))?;
@@ -69,6 +78,7 @@ impl Control {
             makings,
             access_log,
             listeners: Vec::new(),
+            inherited,
             capacity: Arc::default(),
             crew: None,
             faults,
@@ -103,8 +113,20 @@ impl Control {
         self.access_log.as_ref()
     }
 
+    /// A hold on every listening socket, for a successor.
+    pub(super) fn sockets(&self) -> std::io::Result<Vec<OwnedFd>> {
+        let sockets = self.listeners.iter().flat_map(|listener| &listener.sockets);
+        sockets.map(|socket| socket.try_clone().map(OwnedFd::from)).collect()
+    }
+
+    /// Sockets that were passed to this process and that no listener wants.
+    pub(super) fn take_inherited(&mut self) -> Inherited {
+        std::mem::take(&mut self.inherited)
+    }
+
     /// The workers and the access log, to end them. Nothing can be changed afterwards.
     pub(super) fn take_crew(&mut self) -> (Option<Crew>, Option<AccessLog>) {
+        self.listeners.clear();
         (self.crew.take(), self.access_log.take())
     }
 
@@ -204,12 +226,21 @@ impl Control {
         let mut opened = Vec::new();
         let mut problems = Problems::new(Arc::clone(&self.loaded.sources));
         for listener in &config.listen {
-            if self.listeners.contains(&listener.address) {
+            if self.listeners.iter().any(|open| open.address == listener.address) {
                 continue;
             }
             let backlog = i32::try_from(listener.backlog).unwrap_or(i32::MAX);
-            match Bound::bind(&listener.address, backlog, config.workers.get()) {
-                Ok(bound) => opened.push((listener.address.clone(), bound)),
+            let workers = config.workers.get();
+            let bound = match self.inherited.claim(&listener.address) {
+                passed if passed.is_empty() => Bound::bind(&listener.address, backlog, workers),
+                passed => Bound::spread(passed, workers),
+            };
+            let held = bound.and_then(|bound| {
+                let held = bound.iter().map(Bound::try_clone).collect::<std::io::Result<Vec<_>>>()?;
+                Ok((bound, held))
+            });
+            match held {
+                Ok((bound, held)) => opened.push((listener.address.clone(), bound, held)),
                 Err(error) => problems.add(
                     listener.place,
                     format!("cannot listen on {}: {error}", listener.address),
@@ -220,14 +251,16 @@ impl Control {
         if !problems.is_empty() {
             return Err(problems.to_string());
         }
-        for (address, bound) in &opened {
+        let mut new = Vec::new();
+        for (address, bound, sockets) in opened {
             self.news.push(match bound.first().and_then(Bound::address) {
                 Some(bound) => format!("listening on {bound}"),
                 None => format!("listening on {address}"),
             });
-            self.listeners.push(address.clone());
+            self.listeners.push(Listener { address: address.clone(), sockets });
+            new.push((address, bound));
         }
-        Ok(opened)
+        Ok(new)
     }
 
     /// Says where the gateway listens since it was last said. Whoever reads it can count on
@@ -239,9 +272,8 @@ impl Control {
     fn close_old(&mut self) -> Vec<listen::Address> {
         let wanted: Vec<_> =
             self.loaded.config.listen.iter().map(|listener| listener.address.clone()).collect();
-        let (kept, closed) = self.listeners.drain(..).partition(|address| wanted.contains(address));
-        self.listeners = kept;
-        closed
+        let closed = self.listeners.extract_if(.., |open| !wanted.contains(&open.address));
+        closed.map(|open| open.address).collect()
     }
 
     /// The generation in force, cut into one shift for each worker.
@@ -255,10 +287,9 @@ impl Control {
         let workers = self.loaded.config.workers.get();
         let mut open: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         for (address, sockets) in bound {
-            sockets
-                .into_iter()
-                .zip(&mut open)
-                .for_each(|(socket, open)| open.push((address.clone(), socket)));
+            for (index, socket) in sockets.into_iter().enumerate() {
+                open[index % workers].push((address.clone(), socket));
+            }
         }
         let settings = settings(&self.loaded.config, &self.capacity);
         let mut shifts = Vec::new();

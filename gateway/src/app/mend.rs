@@ -6,7 +6,7 @@ use std::thread;
 
 use crossbeam_channel::Receiver;
 
-use super::run::Shared;
+use super::shared::Shared;
 use crate::policy::{Ended, Verdict};
 
 /// Starts the thread that waits for faults. It ends when the gateway is gone.

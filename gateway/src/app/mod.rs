@@ -4,11 +4,17 @@ mod build;
 mod control;
 mod crew;
 mod known;
+mod life;
 mod mend;
+mod notify;
 mod picture;
+mod pid_file;
 mod run;
 mod settings;
+mod shared;
 mod shelf;
+mod succession;
+mod user;
 mod watch;
 mod worker;
 

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::{RecursiveMode, Watcher};
 
 use super::Shelf;
-use super::run::Shared;
+use super::shared::Shared;
 
 /// Editors write in several steps: after the first sign of a change so much quiet is awaited.
 const SETTLE: Duration = Duration::from_millis(150);

@@ -18,6 +18,9 @@ use crate::observe::Lines;
 use crate::policy::{Engine, Picker};
 use crate::stats::clock;
 
+/// How long a worker that quits lets in who waits already.
+const LAST_CALL: Duration = Duration::from_millis(2);
+
 /// What a worker is told to do.
 pub(super) enum Order {
     /// Put a generation in force, and say so when it is.
@@ -64,7 +67,8 @@ pub(super) fn work(
 struct Post {
     worker: Rc<Worker>,
     settings: listen::Handed,
-    accepting: HashMap<listen::Address, JoinHandle<()>>,
+    /// By address: whoever inherited sockets may have several for one.
+    accepting: HashMap<listen::Address, Vec<JoinHandle<()>>>,
 }
 
 impl Post {
@@ -110,9 +114,7 @@ impl Post {
         drop(self.worker.replace(InForce::new(shift.generation, shift.pickers)));
         self.start_ticks();
         for address in shift.close {
-            if let Some(accepting) = self.accepting.remove(&address) {
-                accepting.abort();
-            }
+            self.accepting.remove(&address).into_iter().flatten().for_each(|accepting| accepting.abort());
         }
         self.open(shift.open);
     }
@@ -130,7 +132,7 @@ impl Post {
             let (alarms, registry) = (Rc::clone(&worker.alarms), Rc::clone(&worker.registry));
             let serve = listen::serve(socket, address.clone(), settings, alarms, registry, Forward(worker));
             let accepting = spawn_local(serve);
-            self.accepting.insert(address, accepting);
+            self.accepting.entry(address).or_default().push(accepting);
         }
     }
 
@@ -156,9 +158,9 @@ impl Post {
     }
 
     async fn quit(mut self, orders: &mut UnboundedReceiver<Order>) {
-        for (_, accepting) in self.accepting.drain() {
-            accepting.abort();
-        }
+        // Whoever waits to be let in still is.
+        tokio::time::sleep(LAST_CALL).await;
+        self.accepting.drain().flat_map(|(_, accepting)| accepting).for_each(|accepting| accepting.abort());
         self.worker.registry.drain(&self.worker.alarms);
         tokio::select! {
             () = self.worker.registry.emptied() => {}

@@ -1,4 +1,4 @@
-//! `pointsman reload`, `stop`, `quit`, `reopen`: commands to the running gateway.
+//! `pointsman reload`, `stop`, `quit`, `upgrade`, `reopen`: commands to the running gateway.
 
 use std::path::Path;
 

@@ -26,7 +26,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 refused (the configuration, a policy or a reload is wrong); \
 2 the command line is wrong; 3 the system refused (a socket, a file), or no gateway is running.
 
-Signals: TERM and INT stop at once, QUIT quits after the last request, HUP reloads, USR1 reopens the logs.";
+Signals: TERM and INT stop at once, QUIT quits after the last request, HUP reloads, USR1 reopens the logs, USR2 upgrades.";
 
 /// Which configuration.
 #[derive(Args, Clone)]
@@ -54,6 +54,8 @@ enum Command {
     Stop,
     /// End the running gateway after its last request (at most `quit_timeout`)
     Quit,
+    /// Replace the running gateway by a new process of its program, without losing a request
+    Upgrade,
     /// Let the running gateway open its log files anew, after they were rotated
     Reopen,
     /// Work on policies
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Some(Command::Reload) => command::send(config, "/reload"),
         Some(Command::Stop) => command::send(config, "/stop"),
         Some(Command::Quit) => command::send(config, "/quit"),
+        Some(Command::Upgrade) => command::send(config, "/upgrade"),
         Some(Command::Reopen) => command::send(config, "/reopen"),
         Some(Command::Policy(command)) => policy::policy(&command),
     };

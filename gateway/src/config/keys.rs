@@ -112,6 +112,7 @@ pub(super) static TOP: Section = section(
         key("policies", Path, Value("policies"), ""),
         key("control", Path, Value("pointsman.sock"), ""),
         key("pid_file", Path, Otherwise("none is written"), "pid"),
+        key("user", Text, Otherwise("it stays who started it"), "user"),
         key("quit_timeout", Duration("0", "24h"), Value("30s"), "worker_shutdown_timeout"),
         key("include", Texts, Otherwise("nothing"), "include"),
         key("admin", Table, Otherwise("no TCP address"), ""),

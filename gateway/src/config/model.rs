@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub control: PathBuf,
     /// Where to write the process id.
     pub pid_file: Option<PathBuf>,
+    /// Whom to become once everything is open: `user` or `user:group`.
+    pub user: Option<String>,
     /// How long a graceful quit may wait for requests; zero: not at all.
     pub quit_timeout: Duration,
     /// A TCP address for the pages of the control socket.
@@ -66,6 +68,17 @@ pub struct Log {
     pub access: AccessLog,
     /// How each request is noted.
     pub format: LogFormat,
+}
+
+impl Log {
+    /// The files that are written.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let access = match &self.access {
+            AccessLog::File(path) => Some(path.as_path()),
+            AccessLog::Off | AccessLog::Stdout => None,
+        };
+        self.file.as_deref().into_iter().chain(access)
+    }
 }
 
 /// Where each request is noted.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
 
@@ -57,12 +58,63 @@ impl Bound {
         }
     }
 
+    /// At least one for each of `workers`, of sockets that are bound already: where there are too
+    /// few, some workers share one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn spread(mut bound: Vec<Self>, workers: usize) -> io::Result<Vec<Self>> {
+        let given = bound.len();
+        for index in given..workers {
+            let copy = bound[index % given].try_clone()?;
+            bound.push(copy);
+        }
+        Ok(bound)
+    }
+
+    /// Another hold on the same socket.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
+            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+
     /// The address that it is bound to, with the port that the system chose if it was 0.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(_) => None,
+        }
+    }
+
+    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => listener.set_nonblocking(true),
+            Self::Unix(listener) => listener.set_nonblocking(true),
+        }
+    }
+
+    pub(super) fn listens_at(&self, address: &Address) -> bool {
+        match (self, address) {
+            (Self::Tcp(listener), Address::Tcp(address)) => {
+                listener.local_addr().is_ok_and(|local| local == *address)
+            }
+            (Self::Unix(listener), Address::Unix(path)) => {
+                listener.local_addr().is_ok_and(|local| local.as_pathname() == Some(path))
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string()),
+            Self::Unix(listener) => format!("{:?}", listener.local_addr()),
         }
     }
 
@@ -75,6 +127,15 @@ impl Bound {
             Self::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
             Self::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
         })
+    }
+}
+
+impl From<Bound> for OwnedFd {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Tcp(listener) => listener.into(),
+            Bound::Unix(listener) => listener.into(),
+        }
     }
 }
 
@@ -149,6 +210,14 @@ mod tests {
         let bound = Bound::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 8, 3).unwrap();
         let ports: Vec<_> = bound.iter().map(|one| one.address().unwrap().port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    }
+
+    #[test]
+    fn few_sockets_are_shared_and_none_of_many_is_lost() {
+        let bound = |sockets| Bound::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 8, sockets).unwrap();
+        let one = Bound::spread(bound(1), 3).unwrap();
+        assert!(one.len() == 3 && one.iter().all(|copy| copy.address() == one[0].address()));
+        assert_eq!(Bound::spread(bound(3), 2).unwrap().len(), 3);
     }
 
     #[test]

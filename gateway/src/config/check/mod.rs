@@ -122,6 +122,7 @@ pub(super) fn config(main: &Top<'_>, tops: &[&Top<'_>], findings: &mut Findings)
         policies: top.path("policies", findings).unwrap_or_default(),
         control: top.path("control", findings).unwrap_or_default(),
         pid_file: top.path("pid_file", findings),
+        user: top.text("user", findings).map(|text| text.text.to_owned()),
         quit_timeout: top.duration("quit_timeout", findings),
         admin,
         log: log::log(&main.table(&keys::LOG, "log", findings), findings),

@@ -29,6 +29,11 @@ use wire::Wire;
 /// (nginx `lingering_timeout`).
 const LINGER: Duration = Duration::from_secs(5);
 
+/// When the worker takes leave, an idle client has this time to ask once more, and is then told
+/// that the connection ends. A connection that were closed at once would be closed under requests
+/// that are on their way.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Serves requests until the connection ends.
 pub(super) async fn serve<S, H>(
     socket: S,
@@ -84,6 +89,7 @@ where
     /// The next head; none when there will be none.
     async fn next(&self) -> Option<Result<Head, Unreadable>> {
         let mut begun = self.wire.borrow().has_incoming();
+        let mut leaving = false;
         let limit = if begun { self.settings.header_timeout } else { self.settings.idle_timeout };
         self.peer.alarm.set(limit);
         poll_fn(|cx| {
@@ -95,8 +101,8 @@ where
                 begun = true;
                 self.peer.alarm.set(self.settings.header_timeout);
             }
-            if !begun && self.registry.is_draining() {
-                return Poll::Ready(None);
+            if self.registry.is_draining() && !std::mem::replace(&mut leaving, true) && !begun {
+                self.peer.alarm.set(FAREWELL);
             }
             let late = || {
                 let reason = "the request's head did not arrive in time (limits.header_timeout)";
