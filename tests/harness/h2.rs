@@ -20,10 +20,13 @@ pub struct H2 {
 }
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
+pub const SETTINGS: u8 = 4;
+pub const PRIORITY: u8 = 2;
+pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
+pub const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -31,11 +34,22 @@ const ACK: u8 = 1;
 
 impl H2 {
     /// Begins to speak HTTP/2 on a connection.
-    pub fn on(mut wire: Wire) -> Self {
+    pub fn on(wire: Wire) -> Self {
+        Self::with_settings(wire, &[])
+    }
+
+    /// The same, with settings by number (RFC 9113 section 6.5.2).
+    pub fn with_settings(mut wire: Wire, settings: &[(u16, u32)]) -> Self {
         wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let mut client = Self { wire, status: 0 };
-        let _ = client.frame(SETTINGS, 0, 0, &[]);
+        let bytes = |(number, value): &(u16, u32)| [&number.to_be_bytes()[..], &value.to_be_bytes()].concat();
+        let _ = client.frame(SETTINGS, 0, 0, &settings.iter().flat_map(bytes).collect::<Vec<_>>());
         client
+    }
+
+    /// Sends the same frame again and again; how often, until the gateway no longer listened.
+    pub fn flood(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8], times: usize) -> usize {
+        (0..times).take_while(|_| self.frame(kind, flags, stream, payload).is_ok()).count()
     }
 
     /// A GET with these fields besides the pseudo-fields; ends the stream.

@@ -7,7 +7,7 @@
 mod backend;
 mod gateway;
 pub mod guest;
-mod h2;
+pub mod h2;
 mod load;
 mod message;
 mod plan;

@@ -24,6 +24,11 @@ use watch::{Serving, Watch};
 
 /// Streams that a client may have open at a time (nginx `http2_max_concurrent_streams`).
 const MAX_STREAMS: u32 = 128;
+/// Streams that a client may take back before they were looked at, and streams that may end by an
+/// error of its own, before its connection ends (CVE-2023-44487, CVE-2025-8671).
+const MAX_RESETS: usize = 32;
+/// Bytes that are kept for a stream whose client does not take them.
+const MAX_KEPT: usize = 128 * 1024;
 
 /// Serves requests until the connection ends, its alarm rings, or, when the worker takes leave,
 /// its last request is answered.
@@ -41,7 +46,10 @@ pub(super) async fn serve<S, H>(
     let mut builder = Builder::new(Local);
     builder
         .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS);
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_RESETS)
+        .max_send_buf_size(MAX_KEPT);
     let watch = Rc::new(Watch::new(Rc::clone(&peer), &settings));
     let io = ClientIo::new(socket, first, Rc::clone(&watch));
     let service = service_fn(|request| {

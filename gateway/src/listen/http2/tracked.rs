@@ -1,4 +1,4 @@
-//! A body that tells its connection when it has ended.
+//! A body that tells its connection whom it waits for.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,12 +11,14 @@ use super::watch::Serving;
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
-    _serving: Serving,
+    serving: Serving,
 }
 
-impl<B> Tracked<B> {
-    pub(super) fn new(body: B, serving: Serving) -> Self {
-        Self { body, _serving: serving }
+impl<B: Body> Tracked<B> {
+    pub(super) fn new(body: B, mut serving: Serving) -> Self {
+        // It is asked for its first piece when the client has opened a window for it.
+        serving.set_held_up(!body.is_end_stream());
+        Self { body, serving }
     }
 }
 
@@ -28,7 +30,9 @@ impl<B: Body + Unpin> Body for Tracked<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.serving.set_held_up(matches!(frame, Poll::Ready(Some(Ok(_)))));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
