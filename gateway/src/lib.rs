@@ -37,6 +37,8 @@ pub mod compress;
 pub mod config;
 pub mod demo;
 pub mod forward;
+#[cfg(test)]
+mod fuzz;
 pub mod http1;
 pub mod kit;
 pub mod limit;

@@ -92,4 +92,16 @@ mod tests {
         assert_eq!(chosen("zstd;q=0, *;q=0.1"), Some(Brotli));
         assert_eq!(chosen("X-GZIP"), Some(Gzip), "RFC 9110 section 8.4.1.3");
     }
+
+    #[test]
+    fn fuzz_accept_encoding() {
+        let words = ["gzip", "br", "zstd", "identity", "*", ";q=", "0.5", "1", "0", ",", " ", "q"];
+        let ours = [Zstd, Brotli, Gzip];
+        crate::fuzz::fuzz("accept_encoding", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            if let Some(coding) = choose([text].into_iter(), &ours) {
+                assert!(text.contains('*') || text.to_lowercase().contains(coding.name()), "{text:?}");
+            }
+        });
+    }
 }

@@ -322,3 +322,39 @@ fn the_readme_says_what_becomes_of_every_directive() {
         assert!(said, "{directive}");
     }
 }
+
+#[test]
+fn fuzz_config() {
+    let words = [
+        "[[listen]]\n",
+        "[[route]]\n",
+        "[upstream.a]\n",
+        "address = ",
+        "backends = [",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "\n",
+        "policy = ",
+        "127.0.0.1:80",
+        "unix:",
+        "= ",
+        "${HOME}",
+        "10s",
+        "1k",
+        "-1",
+        "true",
+        "path = \"~ (\"",
+        "\u{fe}",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fuzzed.toml");
+    crate::fuzz::fuzz_times(500, "config", &words, |input| {
+        fs::write(&path, input).unwrap();
+        if let Err(problems) = load(&path) {
+            assert!(problems.to_string().contains("fuzzed.toml"), "each problem has its place");
+        }
+    });
+}

@@ -185,4 +185,17 @@ mod tests {
         assert_eq!(request("3").unwrap().headers["max-forwards"], "2");
         assert_eq!(request("0").unwrap_err().status, 200);
     }
+
+    #[test]
+    fn fuzz_host() {
+        let words = [":", "80", "[::1]", "]", "[", ".", "@", "a.example", "%", "/", ",", " "];
+        crate::fuzz::fuzz("host", &words, |input| {
+            let Ok(host) = bare_host(input) else { return };
+            assert!(
+                !host.is_empty()
+                    && !host.iter().any(|byte| b"/@, \\?#".contains(byte) || byte.is_ascii_control())
+            );
+            assert!(!host.iter().any(u8::is_ascii_uppercase));
+        });
+    }
 }

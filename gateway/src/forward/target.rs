@@ -110,4 +110,23 @@ mod tests {
         assert_eq!(decoded("/%63losed//x"), "/closed/x");
         assert!(matches!(decoded("/plain/path"), Cow::Borrowed(_)));
     }
+
+    #[test]
+    fn fuzz_target() {
+        let words = ["/", "..", "/../", "%2e", "%2E%2e", "%2f", "//", ".", "?", "/./"];
+        crate::fuzz::fuzz("target", &words, |input| {
+            let Ok(target) = Uri::try_from(input) else { return };
+            let Some(normal) = normalize(target) else { return };
+            let text = normal.to_string();
+            assert_eq!(
+                normalize(normal.clone()).map(|again| again.to_string()),
+                Some(text),
+                "it is normal already"
+            );
+            assert!(
+                !decoded(normal.path()).split('/').any(|segment| segment == "..")
+                    || normal.path().contains("%2")
+            );
+        });
+    }
 }

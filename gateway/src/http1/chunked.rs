@@ -223,4 +223,34 @@ mod tests {
             assert!(decode(text).is_err_and(|error| error != CUT), "{text:?}");
         }
     }
+
+    fn all(pieces: &[&[u8]]) -> (Vec<u8>, Option<Result<bool, Invalid>>) {
+        let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::new(), Vec::new());
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            loop {
+                match state.decode(&mut buffer) {
+                    Ok(Found::Data(bytes)) => data.extend_from_slice(&bytes),
+                    Ok(Found::End(trailers)) => return (data, Some(Ok(trailers.is_some()))),
+                    Ok(Found::More) => break,
+                    Err(error) => return (data, Some(Err(error))),
+                }
+            }
+        }
+        (data, None)
+    }
+
+    #[test]
+    fn fuzz_chunks() {
+        let words = ["\r\n", "0\r\n\r\n", "5\r\nabcde\r\n", ";a=b", "ffffffffffffffff", "\n", "A: b\r\n"];
+        crate::fuzz::fuzz("chunks", &words, |input| {
+            let (whole, cut) = (all(&[input]), input.len() / 2);
+            let pieces = all(&[&input[..cut], &input[cut..]]);
+            // However it comes, it is the same body with the same end; errors may show sooner.
+            if matches!(whole.1, Some(Ok(_))) {
+                assert_eq!(whole, pieces);
+            }
+            assert!(whole.0.len() <= input.len());
+        });
+    }
 }

@@ -200,4 +200,26 @@ mod tests {
             assert!(read(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));
         }
     }
+
+    #[test]
+    fn fuzz_proxy_protocol() {
+        let words = [
+            "PROXY ",
+            "TCP4 ",
+            "TCP6 ",
+            "UNKNOWN",
+            "\r\n",
+            "1.2.3.4 ",
+            "::1 ",
+            "65535",
+            "\0",
+            "\r\n\r\n\0\r\nQUIT\n",
+        ];
+        crate::fuzz::fuzz("proxy_protocol", &words, |input| {
+            if let Ok(Found::Header(length, _)) = read(input) {
+                assert!(length <= input.len());
+                assert_eq!(read(&input[..length]), read(input), "what follows the header does not matter");
+            }
+        });
+    }
 }

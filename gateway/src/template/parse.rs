@@ -296,4 +296,18 @@ mod tests {
         let text = "${status} $$ $http_user_agent";
         assert_eq!(text.parse::<Template>().unwrap().to_string(), text);
     }
+
+    #[test]
+    fn fuzz_template() {
+        let words =
+            ["$", "${", "}", "$host", "$http_x", "$arg_", "$cookie_a", "\\", "\"", "$1", "$upstream_addr"];
+        crate::fuzz::fuzz("template", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            if let Err(error) = Template::parse(text) {
+                let span = error.span();
+                assert!(text.get(span).is_some(), "the place of the mistake lies in the text");
+                assert!(!error.to_string().is_empty());
+            }
+        });
+    }
 }

@@ -286,4 +286,45 @@ mod tests {
         assert_eq!(head("GET / x HTTP/1.1\r\nHost: a\r\n\r\n").unwrap_err(), 400);
         assert_eq!(head("GET / \r\n\r\n").unwrap_err(), 400);
     }
+
+    const WORDS: &[&str] = &[
+        "\r\n",
+        "\r\n\r\n",
+        "\n",
+        ": ",
+        " ",
+        "HTTP/1.0",
+        "Content-Length: 5\r\n",
+        "Content-Length",
+        "chunked",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: ",
+        "keep-alive",
+        "upgrade",
+        "Host: a\r\n",
+        "#",
+        "http://b/",
+    ];
+
+    #[test]
+    fn fuzz_request_head() {
+        crate::fuzz::fuzz("request_head", WORDS, |input| {
+            let mut buffer = BytesMut::from(input);
+            let Ok(Some(head)) = take(&mut buffer, 2048) else { return };
+            // One framing at most, and nothing of the head is left before the body.
+            let length = head.headers.get_all("content-length").iter().count();
+            let coding = head.headers.get_all("transfer-encoding").iter().count();
+            assert!(length + coding <= 1);
+            assert_eq!(matches!(head.body, Body::Chunked(_)), coding == 1);
+            assert_eq!(head.declared.is_some(), length == 1);
+            assert!(input.ends_with(&buffer) && buffer.len() < input.len());
+            // What comes in two pieces is the same head.
+            let cut = (input.len() - buffer.len()) / 2;
+            let mut pieces = BytesMut::from(&input[..cut]);
+            assert!(take(&mut pieces, 2048).unwrap().is_none());
+            pieces.extend_from_slice(&input[cut..]);
+            let again = take(&mut pieces, 2048).unwrap().unwrap();
+            assert_eq!((again.headers, again.target), (head.headers, head.target));
+        });
+    }
 }

@@ -222,4 +222,38 @@ mod tests {
         let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(MAX_HEAD));
         assert!(matches!(head(&endless), Err(Error::HeadTooLarge(_))));
     }
+
+    const WORDS: &[&str] = &[
+        "\r\n",
+        "\r\n\r\n",
+        "\n",
+        ": ",
+        "HTTP/1.1 ",
+        "101",
+        "204",
+        "Content-Length: 5\r\n",
+        "Content-Length",
+        "chunked",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: ",
+        "close",
+        "Upgrade: websocket\r\n",
+    ];
+
+    #[test]
+    fn fuzz_answer_head() {
+        crate::fuzz::fuzz("answer_head", WORDS, |input| {
+            for upgrades in [false, true] {
+                let mut buffer = BytesMut::from(input);
+                let Ok(Some(head)) = take(&mut buffer, &Method::GET, upgrades) else { continue };
+                assert!(
+                    !head.headers.contains_key("transfer-encoding")
+                        && !head.headers.contains_key("connection")
+                );
+                assert!(head.headers.get_all("content-length").iter().count() <= 1);
+                assert!(upgrades || head.status != StatusCode::SWITCHING_PROTOCOLS);
+                assert!(input.ends_with(&buffer) && buffer.len() < input.len());
+            }
+        });
+    }
 }
