@@ -211,6 +211,7 @@ impl Gateway {
             header_timeout: MINUTE,
             idle_timeout: MINUTE,
             send_timeout: MINUTE,
+            max_requests: u64::MAX,
             max_head: 32 * 1024,
             capacity: Default::default(),
             trust: Default::default(),

@@ -31,6 +31,10 @@ pub(super) fn settings(config: &model::Config, capacity: &Arc<Capacity>) -> list
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
         send_timeout: limits.send_timeout,
+        max_requests: match limits.max_requests {
+            0 => u64::MAX,
+            most => most,
+        },
         max_head: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
         capacity: Arc::clone(capacity),
         trust: Arc::new(trust.collect()),

@@ -174,6 +174,7 @@ pub(super) static LIMITS: Section = section(
         key("body_timeout", Duration("1ms", "24h"), Value("60s"), "client_body_timeout"),
         key("idle_timeout", Duration("1ms", "24h"), Value("75s"), "keepalive_timeout"),
         key("send_timeout", Duration("1ms", "24h"), Value("60s"), "send_timeout"),
+        key("max_requests", Number(0, 1_000_000_000), Value("0"), "keepalive_requests"),
         key("max_head", Size("8k", "1m"), Value("32k"), "large_client_header_buffers"),
         key("max_body", Size("0", "1048576g"), Value("1g"), "client_max_body_size"),
         key("max_connections", Number(0, 10_000_000), Value("0"), "worker_connections"),

@@ -129,6 +129,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Between two writes of an answer.
     pub send_timeout: Duration,
+    /// Most requests on one connection; 0: no limit.
+    pub max_requests: u64,
     /// Bytes of a request head.
     pub max_head: u64,
     /// Bytes of a request body; `u64::MAX` where there is no limit.

@@ -29,6 +29,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Longest silence of a client that does not read (nginx `send_timeout`).
     pub send_timeout: Duration,
+    /// Most requests on one connection (nginx `keepalive_requests`).
+    pub max_requests: u64,
     /// Most bytes of a request's head (nginx `large_client_header_buffers`).
     pub max_head: usize,
     /// The seats for connections.

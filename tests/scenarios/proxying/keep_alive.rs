@@ -1,6 +1,6 @@
 //! Connections are used again, on both sides.
 
-use crate::harness::{backends, eventually, gateway, script};
+use crate::harness::{End, H2, backends, eventually, gateway, script};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
@@ -99,4 +99,31 @@ fn an_idle_backend_is_closed_in_time() {
     connection.send("HTTP/1.1 204 No Content\r\n\r\n");
     assert_eq!(client.answer().status(), 204);
     assert!(connection.closes());
+}
+
+#[test]
+fn a_connection_ends_with_the_last_request_that_it_may_carry() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nmax_requests = 2").upstream("api", [&a]).start();
+    let mut client = gateway.client();
+
+    client.send(GET);
+    assert!(!client.answer().has("connection"));
+    client.send(GET);
+    assert_eq!(client.answer().field("connection"), "close");
+    assert!(client.closes());
+}
+
+#[test]
+fn http_2_ends_with_its_last_request_too() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nmax_requests = 2").upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+
+    for stream in [1, 3] {
+        client.get(stream, "/", &[]);
+        assert_eq!(client.answer_of(stream), End::Answered(200));
+    }
+    client.get(5, "/", &[]);
+    assert_ne!(client.answer_of(5), End::Answered(200));
 }

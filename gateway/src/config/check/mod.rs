@@ -159,6 +159,7 @@ fn limits(fields: &Fields<'_>, findings: &mut Findings) -> Limits {
         body_timeout: fields.duration("body_timeout", findings),
         idle_timeout: fields.duration("idle_timeout", findings),
         send_timeout: fields.duration("send_timeout", findings),
+        max_requests: fields.number("max_requests", findings).unwrap_or_default(),
         max_head: fields.size("max_head", findings).unwrap_or_default(),
         max_body: max_body(fields, findings).unwrap_or_default(),
         max_connections: fields.number("max_connections", findings).filter(|max| *max > 0),

@@ -161,7 +161,8 @@ where
     }
 
     async fn send(&self, response: Response<H::Body>, mut terms: Terms) -> After {
-        terms.keep_alive &= !self.registry.is_draining();
+        let last = self.registry.is_draining() || self.peer.requests() >= self.settings.max_requests;
+        terms.keep_alive &= !last;
         let (parts, body) = response.into_parts();
         let (size, ended) = (body.size_hint(), body.is_end_stream());
         let date = self.registry.date.text();

@@ -30,8 +30,8 @@ const MAX_RESETS: usize = 32;
 /// Bytes that are kept for a stream whose client does not take them.
 const MAX_KEPT: usize = 128 * 1024;
 
-/// Serves requests until the connection ends, its alarm rings, or, when the worker takes leave,
-/// its last request is answered.
+/// Serves requests until the connection ends, its alarm rings, or its last request is answered:
+/// when the worker takes leave, or when it has served as many as it may.
 pub(super) async fn serve<S, H>(
     socket: S,
     first: BytesMut,
@@ -59,7 +59,8 @@ pub(super) async fn serve<S, H>(
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut leaving = false;
     poll_fn(|cx| {
-        if registry.is_draining() && !leaving {
+        let last = registry.is_draining() || peer.requests() >= settings.max_requests;
+        if last && !leaving {
             leaving = true;
             connection.as_mut().graceful_shutdown();
         }
