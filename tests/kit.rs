@@ -104,6 +104,13 @@ fn every_way_to_set_up_a_built_in_passes() {
         ("round_robin", r#"{"start":"first"}"#),
         ("random", r#"{"choices":2}"#),
         ("hash", r#"{"consistent":true}"#),
+        ("hash", r#"{"consistent":true,"bound":1.25}"#),
+        ("ketama", r#"{"bound":1.25}"#),
+        ("maglev", r#"{"bound":1.25}"#),
+        ("p2c", r#"{"by":"latency"}"#),
+        ("least_time", r#"{"by":"header","inflight":true}"#),
+        ("adaptive", r#"{"scan_max":0}"#),
+        ("weighted_report", r#"{"blackout":0}"#),
     ] {
         let card = card_of(name, builtin(name).unwrap().bytes, options, &[]);
         assert!(card.passed(), "{options}: {card}");

@@ -84,6 +84,7 @@ mod scenarios {
         mod hashing; // ip_hash, hash, consistent
         mod load_aware; // least_conn, fair
         mod own; // a file in `policies/`
+        mod reports; // weighted_report
     }
     /// A bad policy never costs a request.
     mod bad_guests {

@@ -23,13 +23,21 @@ use pointsman::stats::{BackendStats, Outcome, UpstreamStats, Verdict};
 use pointsman::upstream::{Backend, Candidates, Resolver};
 
 /// Each built-in policy with the options it is measured with.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 14] = [
     ("round_robin", "{}"),
     ("hash", "{}"),
     ("ip_hash", "{}"),
     ("random", r#"{"choices": 2}"#),
+    ("p2c", "{}"),
     ("least_conn", "{}"),
+    ("least_time", "{}"),
+    ("peak_ewma", "{}"),
     ("fair", "{}"),
+    ("adaptive", "{}"),
+    ("ketama", r#"{"bound": 1.25}"#),
+    ("maglev", "{}"),
+    ("rendezvous", "{}"),
+    ("weighted_report", "{}"),
 ];
 const SIZES: [usize; 5] = [2, 10, 100, 1_000, 10_000];
 

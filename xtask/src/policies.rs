@@ -9,7 +9,22 @@ use std::{env, fs, io};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Every built-in policy: its crate, and its file in `policies/dist`.
-const BUILT_IN: &[&str] = &["fair", "hash", "ip_hash", "least_conn", "random", "round_robin"];
+const BUILT_IN: &[&str] = &[
+    "adaptive",
+    "fair",
+    "hash",
+    "ip_hash",
+    "ketama",
+    "least_conn",
+    "least_time",
+    "maglev",
+    "p2c",
+    "peak_ewma",
+    "random",
+    "rendezvous",
+    "round_robin",
+    "weighted_report",
+];
 
 /// Arguments of `cargo xtask policies`.
 #[derive(clap::Args)]

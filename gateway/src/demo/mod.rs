@@ -32,6 +32,9 @@ use tour::{Ended, Tour};
 
 /// Where the gateway listens if that is free and nothing else is asked for.
 const PORT: u16 = 8080;
+/// The built-in policies that are shown, one of each kind; the last one stays in force.
+const SHOWN: [&str; 8] =
+    ["round_robin", "least_conn", "random", "ip_hash", "hash", "peak_ewma", "adaptive", "fair"];
 /// How many ports after it are tried.
 const MORE_PORTS: u16 = 50;
 

@@ -59,7 +59,7 @@ impl Place {
         fs::create_dir_all(self.to_try().parent().unwrap_or(&self.folder))?;
         let wat = ALWAYS_FIRST.replace("{folder}", &self.folder.display().to_string());
         fs::write(self.to_try(), wat.replace("{url}", &self.url()))?;
-        self.use_policy(BUILTINS.first().map_or("round_robin", |builtin| builtin.name))
+        self.use_policy(super::SHOWN[0])
     }
 
     /// Writes a configuration with this policy.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::SHOWN;
 use super::backends::{COUNT, KINDS, Kind};
 use super::screen::{Look, Screen};
 use super::tally::{Answers, Reading};
-use crate::policy::BUILTINS;
 
 /// Cells of the bar that shows the shares.
 const BAR: usize = 30;
@@ -31,6 +31,8 @@ fn idea(policy: &str) -> &'static str {
         "random" => "a throw of dice",
         "ip_hash" => "a client keeps its backend",
         "hash" => "a page keeps its backend",
+        "peak_ewma" => "two dice, the shorter wait by peaks",
+        "adaptive" => "the shortest wait, hot ones apart",
         "fair" => "who will be done first, as measured",
         _ => "",
     }
@@ -99,7 +101,7 @@ fn bar(screen: &Screen, backends: &[Answers; COUNT], all: u64) -> String {
 /// The whole table: rows that are done, and those that wait.
 pub(super) fn whole(screen: &Screen, rows: &[Row]) -> Vec<String> {
     let done = rows.iter().flat_map(|done| row(screen, done, Look::Plain));
-    let to_come = BUILTINS.iter().skip(rows.len()).flat_map(|policy| waiting(screen, policy.name));
+    let to_come = SHOWN.iter().skip(rows.len()).flat_map(|policy| waiting(screen, policy));
     head(screen).into_iter().chain(done).chain(to_come).collect()
 }
 
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_heads_and_fit_in_100() {
-        let rows: Vec<_> = BUILTINS.iter().map(|builtin| a_row(builtin.name, 999)).collect();
+        let rows: Vec<_> = SHOWN.map(|policy| a_row(policy, 999)).into();
         let lines = judged(&Screen::plain(), &rows);
         for line in lines.iter().chain(&whole(&Screen::plain(), &rows[..2])) {
             assert!(line.chars().count() <= 100, "{line}");
@@ -178,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_policy_is_explained() {
-        assert!(BUILTINS.iter().all(|builtin| !idea(builtin.name).is_empty()));
+    fn every_policy_that_is_shown_is_explained() {
+        assert!(SHOWN.iter().all(|policy| !idea(policy).is_empty()));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::SHOWN;
 use super::load::{CLIENTS, Load};
 use super::place::{Place, UPSTREAM};
 use super::screen::{Look, Screen};
 use super::table::{self, Row};
 use crate::admin::client;
 use crate::app::{Failure, Handle};
-use crate::policy::{BUILTINS, Totals};
+use crate::policy::Totals;
 
 /// Between two drawings of the table.
 const FRAME: Duration = Duration::from_millis(100);
@@ -32,7 +33,7 @@ pub(super) struct Tour<'a> {
 }
 
 impl Tour<'_> {
-    /// Walks through all built-in policies and leaves the last one in force.
+    /// Walks through the policies that are shown and leaves the last one in force.
     ///
     /// # Errors
     /// A policy did not come into force, or requests failed: neither ever happens to users of a
@@ -43,8 +44,8 @@ impl Tour<'_> {
         if !screen.is_live() {
             screen.say(&table::head(screen).join("\n"));
         }
-        for builtin in BUILTINS {
-            match self.measure(builtin.name, &load, &mut rows, screen) {
+        for policy in SHOWN {
+            match self.measure(policy, &load, &mut rows, screen) {
                 // What breaks while the gateway ends is no news.
                 _ if self.gateway.is_draining() => return Ok(Ended::Early),
                 done => done?,

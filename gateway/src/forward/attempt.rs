@@ -17,7 +17,7 @@ use crate::alarm::Alarm;
 use crate::proxy_protocol::{self, Addresses};
 use crate::stats::{InFlight, Outcome, Verdict, clock};
 use crate::upstream::http1::{Connection, Head};
-use crate::upstream::{Backend, Settings, connect};
+use crate::upstream::{Backend, Settings, connect, load_report};
 
 /// An attempt in flight. It counts while it lives, and what became of it is recorded exactly
 /// once: by [`Attempt::end`], or as cancelled when it is dropped.
@@ -51,6 +51,16 @@ impl Attempt {
     /// Settings of its upstream.
     pub(super) fn settings(&self) -> &Settings {
         &self.in_flight.holder().upstream().settings
+    }
+
+    /// Keeps what the backend reports of itself, if the policy asks for such things.
+    fn note_report(&self, head: &Head) {
+        let standing = self.in_flight.holder();
+        let wanted = standing.picker().try_borrow().is_ok_and(|picker| picker.wants_reports());
+        let now = || self.began() + u64::from(self.first_byte);
+        if wanted && let Some(report) = load_report(&head.headers, now()) {
+            standing.note_report(report);
+        }
     }
 
     /// The answer has ended whole, at time `now`.
@@ -132,6 +142,7 @@ impl Story {
             Ok((head, connection)) => {
                 attempt.status = head.status.as_u16();
                 attempt.first_byte = clock::span(attempt.began(), clock::now());
+                attempt.note_report(&head);
                 self.note_attempt(chosen.backend, &attempt, 0);
                 Ok(Answered { head, connection, attempt, alarm })
             }

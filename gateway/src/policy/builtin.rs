@@ -18,7 +18,22 @@ macro_rules! builtins {
     };
 }
 
-builtins!["round_robin", "least_conn", "random", "ip_hash", "hash", "fair"];
+builtins![
+    "adaptive",
+    "round_robin",
+    "least_conn",
+    "random",
+    "p2c",
+    "least_time",
+    "peak_ewma",
+    "fair",
+    "ip_hash",
+    "hash",
+    "ketama",
+    "maglev",
+    "rendezvous",
+    "weighted_report",
+];
 
 /// The one of this name.
 #[must_use]

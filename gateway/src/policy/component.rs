@@ -119,6 +119,12 @@ impl Policy {
         self.compiled.wants_facts_at_once || (self.compiled.wants_request_info && attempt > 0)
     }
 
+    /// Does it ask what backends report of themselves?
+    #[must_use]
+    pub fn wants_reports(&self) -> bool {
+        self.compiled.imports.iter().any(|import| &**import == "stats#report-of")
+    }
+
     /// Does it want to be told how attempts ended?
     #[must_use]
     pub fn wants_feedback(&self) -> bool {

@@ -55,7 +55,8 @@ fn stats(linker: &mut Linker<View>) -> Result<()> {
     stats.func_wrap("age-of", |c: Caller<'_>, (i,)| Ok((c.data().scalar(i, age),)))?;
     stats.func_wrap("failures", |mut c: Caller<'_>, ()| Ok((c.data_mut().column(failures),)))?;
     stats.func_wrap("failures-of", |c: Caller<'_>, (i,)| Ok((c.data().scalar(i, failures),)))?;
-    stats.func_wrap("detail-of", |c: Caller<'_>, (i,)| Ok((c.data().detail(i),)))
+    stats.func_wrap("detail-of", |c: Caller<'_>, (i,)| Ok((c.data().detail(i),)))?;
+    stats.func_wrap("report-of", |c: Caller<'_>, (i,)| Ok((c.data().report(i),)))
 }
 
 fn request_info(linker: &mut Linker<View>) -> Result<()> {

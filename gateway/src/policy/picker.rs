@@ -46,6 +46,7 @@ pub struct Picker {
     worker: usize,
     age: u64,
     sink: Sink,
+    wants_reports: bool,
 }
 
 impl Picker {
@@ -61,13 +62,20 @@ impl Picker {
         sink: Sink,
     ) -> Self {
         let fallback = Fallback::new(&candidates, (age as u32).wrapping_mul(31).wrapping_add(worker as u32));
-        Self { candidates, instance, fallback, roster, worker, age, sink }
+        let wants_reports = instance.as_ref().is_some_and(|instance| instance.policy().wants_reports());
+        Self { candidates, instance, fallback, roster, worker, age, sink, wants_reports }
     }
 
     /// Whom it chooses from.
     #[must_use]
     pub fn candidates(&self) -> &Candidates {
         &self.candidates
+    }
+
+    /// Does its policy ask what backends report of themselves?
+    #[must_use]
+    pub fn wants_reports(&self) -> bool {
+        self.wants_reports
     }
 
     /// Tells it apart from the pickers before and after it.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Facts;
 use super::bindings::exports::pointsman::policy::policy as guest;
-use super::bindings::pointsman::policy::{stats::Detail, types, upstream::Member};
+use super::bindings::pointsman::policy::stats::{Detail, Report};
+use super::bindings::pointsman::policy::{types, upstream::Member};
 use super::journal::Journal;
 use super::limits::{LARGEST_U32, LARGEST_U64, Meter};
 use crate::stats::{BackendStats, UpstreamStats, Verdict};
@@ -85,6 +86,17 @@ impl View {
         backend.map_or_else(no_detail, |backend| detail(backend))
     }
 
+    /// What one candidate last reported of itself.
+    pub(super) fn report(&self, index: u32) -> Option<Report> {
+        let report = self.candidates.counters.get(index as usize)?.report()?;
+        Some(Report {
+            load: report.load.min(LARGEST_U32),
+            requests: report.requests.min(LARGEST_U32),
+            errors: report.errors.min(LARGEST_U32),
+            at: report.at.min(LARGEST_U64),
+        })
+    }
+
     /// All backends of the tier, while the instance is being born.
     pub(super) fn members(&self) -> Vec<Member> {
         let members = if self.being_born { &*self.candidates.members } else { &[] };
@@ -118,7 +130,6 @@ fn detail(stats: &BackendStats) -> Detail {
         let counted = Verdict::ALL.iter().filter(|v| v.is_failure() == failure && **v != Verdict::Cancelled);
         counted.map(|v| stats.total(*v)).sum::<u64>().min(LARGEST_U64)
     };
-    let reported = stats.reported();
     Detail {
         successes: total(false),
         failures: total(true),
@@ -127,8 +138,6 @@ fn detail(stats: &BackendStats) -> Detail {
         first_byte: stats.first_byte().unwrap_or(0).min(LARGEST_U32),
         last_used: stats.last_used().min(LARGEST_U64),
         known_since: stats.known_since().min(LARGEST_U64),
-        reported_load: reported.map(|(load, _)| load.min(LARGEST_U32)),
-        reported_at: reported.map_or(0, |(_, at)| at.min(LARGEST_U64)),
     }
 }
 
@@ -141,8 +150,6 @@ fn no_detail() -> Detail {
         first_byte: 0,
         last_used: 0,
         known_since: 0,
-        reported_load: None,
-        reported_at: 0,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::{DecayedMean, DecayedShare, Outcome, Verdict, clock};
+use super::report::Noted;
+use super::{DecayedMean, DecayedShare, Outcome, Report, Verdict, clock};
 
 /// Response time assumed before an upstream has answered anything, microseconds.
 const UNKNOWN_LATENCY: f32 = 1_000.0;
@@ -18,8 +19,7 @@ pub struct BackendStats {
     first_byte: DecayedMean,
     connect: DecayedMean,
     failures: DecayedShare,
-    reported: AtomicU64,
-    reported_at: AtomicU64,
+    report: Noted,
     known_since: u64,
 }
 
@@ -65,8 +65,7 @@ impl Default for BackendStats {
             first_byte: DecayedMean::default(),
             connect: DecayedMean::default(),
             failures: DecayedShare::default(),
-            reported: AtomicU64::new(0),
-            reported_at: AtomicU64::new(0),
+            report: Noted::default(),
             known_since: clock::now(),
         }
     }
@@ -133,10 +132,9 @@ impl BackendStats {
         self.hot.totals[Verdict::Success as usize].fetch_add(1, Relaxed);
     }
 
-    /// Notes the load that the backend reported of itself, in parts per million of its capacity.
-    pub fn report(&self, ppm: u32, now: u64) {
-        self.reported.store(u64::from(ppm), Relaxed);
-        self.reported_at.store(now, Relaxed);
+    /// Notes what the backend reported of itself.
+    pub fn note_report(&self, report: Report) {
+        self.report.store(report);
     }
 
     /// Attempts begun and not ended.
@@ -205,11 +203,10 @@ impl BackendStats {
         self.known_since
     }
 
-    /// Load it reported of itself (parts per million) and when; none if it never did.
+    /// What it last reported of itself; none if it never did.
     #[must_use]
-    pub fn reported(&self) -> Option<(u32, u64)> {
-        let at = self.reported_at.load(Relaxed);
-        (at != 0).then(|| (self.reported.load(Relaxed) as u32, at))
+    pub fn report(&self) -> Option<Report> {
+        self.report.load()
     }
 }
 

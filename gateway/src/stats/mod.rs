@@ -6,10 +6,12 @@ pub mod clock;
 mod in_flight;
 mod mean;
 mod outcome;
+mod report;
 mod share;
 
 pub use backend::{BackendStats, UpstreamStats};
 pub use in_flight::InFlight;
 pub use mean::DecayedMean;
 pub use outcome::{Outcome, Verdict};
+pub use report::Report;
 pub use share::DecayedShare;

@@ -27,10 +27,14 @@ fn penalty(failures: u32) -> f64 {
     1.0 + FAILURE_COST * 1e-6 * f64::from(failures)
 }
 
-/// The first of those that wait about as little as the least, from `begin` on and round. None if
-/// all wait for ever.
-fn least(waits: &[f64], begin: usize) -> Option<usize> {
-    let least = waits.iter().fold(f64::INFINITY, |least, wait| if *wait < least { *wait } else { least });
+/// The smaller one; without the care for what is no number that `f64::min` takes.
+fn smaller(one: f64, other: f64) -> f64 {
+    if other < one { other } else { one }
+}
+
+/// The first of those that wait about as little as `least`, the least of them, from `begin` on and
+/// round. None if all wait for ever.
+fn first_alike(waits: &[f64], least: f64, begin: usize) -> Option<usize> {
     let alike = |index: &usize| waits.get(*index).is_some_and(|wait| *wait <= least * ALIKE);
     if least.is_finite() { (begin..waits.len()).chain(0..begin).find(alike) } else { None }
 }
@@ -52,21 +56,36 @@ impl Fair {
     /// the whole column needed.
     fn choose(&mut self, tried: &[u32]) -> Option<usize> {
         let measured = stats::latency().into_iter().zip(stats::in_flight()).zip(&self.shares);
+        let mut least = f64::INFINITY;
         self.waits.clear();
-        self.waits.extend(measured.map(|((latency, in_flight), share)| wait(latency, in_flight, *share)));
+        self.waits.extend(measured.map(|((latency, in_flight), share)| {
+            let wait = wait(latency, in_flight, *share);
+            least = smaller(least, wait);
+            wait
+        }));
+        if !tried.is_empty() {
+            least = self.without(tried);
+        }
+        let best = first_alike(&self.waits, least, self.begin)?;
+        if stats::failures_of(best as u32) == 0 {
+            return Some(best);
+        }
+        let mut least = f64::INFINITY;
+        for (wait, failures) in self.waits.iter_mut().zip(stats::failures()) {
+            *wait *= penalty(failures);
+            least = smaller(least, *wait);
+        }
+        first_alike(&self.waits, least, self.begin)
+    }
+
+    /// Lets those that were tried wait for ever; returns the least wait of the others.
+    fn without(&mut self, tried: &[u32]) -> f64 {
         for index in tried {
             if let Some(wait) = self.waits.get_mut(*index as usize) {
                 *wait = f64::INFINITY;
             }
         }
-        let best = least(&self.waits, self.begin)?;
-        if stats::failures_of(best as u32) == 0 {
-            return Some(best);
-        }
-        for (wait, failures) in self.waits.iter_mut().zip(stats::failures()) {
-            *wait *= penalty(failures);
-        }
-        least(&self.waits, self.begin)
+        self.waits.iter().copied().fold(f64::INFINITY, smaller)
     }
 }
 

@@ -3,15 +3,12 @@
 //!
 //! The same key goes to the same backend, so what it has cached is found again. Plain, every
 //! backend has as many slots as its weight: cheap and even, but nearly every key moves when the
-//! list of backends changes. `consistent = true` puts the backends on a ring (`ring.rs`): then
+//! list of backends changes. `consistent = true` puts the backends on a ring (ketama): then
 //! only the keys of the one that came or went move. In both a backend that is down keeps its
 //! place, and only its own keys go elsewhere until it is back.
 
-mod ring;
-
-use pointsman_policy::{Backend, Choice, Policy, Request, Slots, crc32, export};
+use pointsman_policy::{Backend, Bound, Choice, Policy, Request, Ring, Slots, crc32, export};
 use pointsman_policy::{request, upstream};
-use ring::Ring;
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -19,11 +16,13 @@ use serde::Deserialize;
 struct Options {
     /// Whether the backends stand on a ring.
     consistent: bool,
+    /// How many times its share a backend on the ring may have in flight; 0: as much as comes.
+    bound: f64,
 }
 
 enum Hash {
     Plain(Slots),
-    Consistent(Ring),
+    Consistent(Ring, Option<Bound>),
 }
 
 impl Hash {
@@ -31,7 +30,8 @@ impl Hash {
     /// slot is of no use: `nginx` then hashes it again with "1", "2", ... in front.
     fn pick_for(&self, checksum: u32, key: impl Fn() -> Vec<u8>, tried: &[u32]) -> Choice {
         let slots = match self {
-            Self::Consistent(ring) => return ring.pick(checksum, tried),
+            Self::Consistent(ring, None) => return ring.pick(checksum, tried),
+            Self::Consistent(ring, Some(bound)) => return ring.pick_free(checksum, tried, bound.free()),
             Self::Plain(slots) => slots,
         };
         let (mut sum, mut rounds, mut fetched) = (0, 0u32, None);
@@ -52,10 +52,16 @@ impl Hash {
 impl Policy for Hash {
     type Options = Options;
 
-    fn new(options: Options, _: Vec<Backend>, _seed: u64) -> Result<Self, String> {
+    fn new(options: Options, backends: Vec<Backend>, _seed: u64) -> Result<Self, String> {
         let members = upstream::members();
-        let consistent = options.consistent;
-        Ok(if consistent { Self::Consistent(Ring::new(&members)) } else { Self::Plain(Slots::new(&members)) })
+        let bound = Bound::new(options.bound, &backends)?;
+        if options.consistent {
+            return Ok(Self::Consistent(Ring::new(&members, Ring::POINTS), bound));
+        }
+        if bound.is_some() {
+            return Err("bound: only with `consistent = true`: slots have no order to go on in".into());
+        }
+        Ok(Self::Plain(Slots::new(&members)))
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
@@ -72,7 +78,9 @@ export!(Hash);
 
 #[cfg(test)]
 mod tests {
-    use pointsman_policy::testing::{backends, gateway, members, numbers, policy, request, retry, rows};
+    use pointsman_policy::testing::{
+        assert_shares, backends, chosen, gateway, members, numbers, policy, request, retry, rows,
+    };
     use pointsman_policy::{Choice, Policy};
 
     use super::Hash;
@@ -119,6 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn shares_follow_the_weights() {
+        let mut policy = born(PLAIN, &[1, 2, 5], &[]);
+        let mut found = [0; 3];
+        for number in 0..40_000u32 {
+            // Keys as random as can be: nginx's hash keeps 15 bits of a checksum that is no hash.
+            key(&format!("{:08x}", number.wrapping_mul(0x9e37_79b9)));
+            found[chosen(policy.pick(&request(0))) as usize] += 1;
+        }
+        assert_shares(&found, &[1.0, 2.0, 5.0]);
+    }
+
+    #[test]
     fn without_a_key_the_gateway_decides() {
         key("");
         assert_eq!(born(PLAIN, &[1, 1], &[]).pick(&request(0)), Choice::Abstain);
@@ -131,6 +151,19 @@ mod tests {
         for options in [PLAIN, CONSISTENT] {
             assert_eq!(order(&mut born(options, &[65535], &[])), [0]);
         }
+    }
+
+    #[test]
+    fn a_bound_sends_keys_on_along_the_ring() {
+        let bounded = r#"{"consistent":true,"bound":1.25}"#;
+        key("/u/0");
+        for (in_flight, expected) in [([0; 5], 3), ([0, 0, 0, 9, 0], 4), ([0, 0, 0, 9, 9], 0)] {
+            gateway(|gateway| gateway.in_flight = in_flight.to_vec());
+            let choice = born(bounded, &[1; 5], &[]).pick(&request(0));
+            assert_eq!(choice, Choice::Backend(expected), "{in_flight:?}");
+        }
+        let refusal = policy::<Hash>(r#"{"bound":1.25}"#, backends(&[1])).err().expect("no ring");
+        assert!(refusal.starts_with("bound: only with `consistent = true`"), "{refusal}");
     }
 
     /// Recorded from nginx 1.22.1; see `tests/vectors/README.md`.

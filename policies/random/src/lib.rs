@@ -9,10 +9,7 @@
 //! (nginx's `random two` keeps the second, which favours the light: with weights 1, 2, 4 the
 //! heaviest of an idle upstream gets less than the middle one.)
 
-mod line;
-
-use line::Line;
-use pointsman_policy::{Backend, Choice, Policy, Random, Request, export, request, stats};
+use pointsman_policy::{Backend, Choice, Line, Policy, Random, Request, export, request, stats};
 use serde::Deserialize;
 
 /// More would cost more than asking for all of them.
@@ -91,7 +88,7 @@ export!(Draw);
 
 #[cfg(test)]
 mod tests {
-    use pointsman_policy::testing::{backends, chosen, gateway, policy, request, retry};
+    use pointsman_policy::testing::{assert_shares, backends, chosen, gateway, policy, request, retry};
     use pointsman_policy::{Choice, Policy};
 
     use super::Draw;
@@ -112,12 +109,6 @@ mod tests {
         shares
     }
 
-    /// Within four standard deviations: fails by chance once in 16,000 times, and the numbers
-    /// are the same in each run.
-    fn about(found: u32, expected: f64) -> bool {
-        (f64::from(found) - expected).abs() <= 4.0 * expected.sqrt()
-    }
-
     #[test]
     fn shares_follow_the_weights() {
         for (options, weights, in_flight, expected) in [
@@ -133,9 +124,7 @@ mod tests {
             (r#"{"choices":3}"#, &[1; 4], &[4, 3, 2, 1], [0., 0., 17_500., 52_500.]),
             (r#"{"choices":10}"#, &[1; 4], &[1, 2, 0, 3], [0., 0., 70e3, 0.]),
         ] {
-            let found = shares(options, weights, in_flight);
-            let agrees = found.iter().zip(expected).all(|(found, expected)| about(*found, expected));
-            assert!(agrees, "{options} {weights:?} {in_flight:?}: {found:?}");
+            assert_shares(&shares(options, weights, in_flight), &expected);
         }
     }
 

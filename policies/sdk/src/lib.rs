@@ -34,12 +34,16 @@ pub mod bindings;
 #[doc(hidden)]
 pub mod glue;
 
+mod bound;
 mod crc;
+mod known;
+mod line;
 pub mod log;
 mod options;
 mod policy;
 mod random;
 pub mod request;
+mod ring;
 mod slots;
 mod smooth;
 pub mod stats;
@@ -48,10 +52,14 @@ pub mod testing;
 pub mod upstream;
 
 pub use bindings::pointsman::policy::types::{Backend, Choice, Outcome, Request, Verdict};
+pub use bound::Bound;
 pub use crc::{CRC32_START, crc32, crc32_update};
-pub use options::NoOptions;
+pub use known::Known;
+pub use line::Line;
+pub use options::{NoOptions, Span};
 pub use policy::{Explain, Feedback, Policy, State, Timer};
 pub use random::Random;
+pub use ring::Ring;
 pub use slots::Slots;
 pub use smooth::Smooth;
 

@@ -7,7 +7,7 @@ use crate::bindings::pointsman::policy::stats as host;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::stats as host;
 
-pub use crate::bindings::pointsman::policy::stats::Detail;
+pub use crate::bindings::pointsman::policy::stats::{Detail, Report};
 
 /// Attempts begun and not ended, for each candidate.
 #[must_use]
@@ -68,4 +68,10 @@ pub fn failures_of(backend: u32) -> u32 {
 #[must_use]
 pub fn detail_of(backend: u32) -> Detail {
     host::detail_of(backend)
+}
+
+/// What one candidate last reported of itself; none when it never did.
+#[must_use]
+pub fn report_of(backend: u32) -> Option<Report> {
+    host::report_of(backend)
 }

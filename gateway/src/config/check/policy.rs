@@ -40,7 +40,10 @@ fn name_of(name: Text<'_>, findings: &mut Findings) -> Option<Box<str>> {
     None
 }
 
-/// What the upstream hashes by. The policy `hash` cannot do without.
+/// Policies that cannot do without something to hash by.
+const HASHING: [&str; 4] = ["hash", "ketama", "maglev", "rendezvous"];
+
+/// What the upstream hashes by.
 pub(super) fn hash_key(
     upstream: &Fields<'_>,
     policy: Option<&Policy>,
@@ -50,10 +53,10 @@ pub(super) fn hash_key(
     if let Some(text) = text.filter(|text| !text.text.is_empty()) {
         return template(text, findings);
     }
-    let hash = policy.filter(|policy| &*policy.name == "hash")?;
+    let hash = policy.filter(|policy| HASHING.contains(&&*policy.name))?;
     let place = text.map_or(hash.place, |text| text.place);
     let help = "add what to hash by: `hash_key = \"$request_uri\"`, or `\"$remote_addr\"`";
-    findings.error(place, "the policy `hash` needs a `hash_key`", help);
+    findings.error(place, format!("the policy `{}` needs a `hash_key`", hash.name), help);
     None
 }
 

@@ -5,7 +5,7 @@ use crate::kit::fleet::Fleet;
 use crate::kit::request;
 use crate::kit::subject::{Stopped, Subject};
 use crate::kit::world::outcome;
-use crate::stats::{BackendStats, UpstreamStats, Verdict};
+use crate::stats::{BackendStats, Report, UpstreamStats, Verdict};
 
 pub(super) const EXTREMES: Property =
     Property { name: "extremes", expected: "a choice for each, never a trap, nobody refused", examine };
@@ -29,8 +29,13 @@ const STATES: [(&str, State); 6] = [
         }
     }),
     ("fullest", |stats, _| stats.crowd(LARGEST, EARLY)),
-    ("reporting overload", |stats, _| stats.report(u32::MAX, LATE)),
+    ("reporting overload", |stats, _| stats.note_report(overload())),
 ];
+
+/// A report of the largest numbers there are.
+fn overload() -> Report {
+    Report { load: u32::MAX, requests: u32::MAX, errors: u32::MAX, at: LATE }
+}
 
 fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
     trial.tries("1, 3 and 100 candidates; all, one or every other of them slowest, fastest, always failing, fullest (2^31 - 1 each); first and last moment of the clock");

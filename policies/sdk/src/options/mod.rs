@@ -7,11 +7,14 @@
 mod access;
 mod error;
 mod reader;
+mod span;
 
 use error::Error;
 use reader::Reader;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+pub use span::Span;
 
 /// For a policy that has no options; refuses any.
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ pub(crate) fn write(level: Level, message: &str) {
 
 pub(crate) mod stats {
     use super::{Gateway, gateway};
-    use crate::stats::Detail;
+    use crate::stats::{Detail, Report};
 
     fn at(column: impl FnOnce(&Gateway) -> &Vec<u32>, index: u32) -> u32 {
         gateway(|gateway| column(gateway).get(index as usize).copied().unwrap_or(0))
@@ -42,18 +42,11 @@ pub(crate) mod stats {
         at(|gateway| &gateway.failures, backend)
     }
     pub(crate) fn detail_of(backend: u32) -> Detail {
-        let none = Detail {
-            successes: 0,
-            failures: 0,
-            failures_in_a_row: 0,
-            connect: 0,
-            first_byte: 0,
-            last_used: 0,
-            known_since: 0,
-            reported_load: None,
-            reported_at: 0,
-        };
-        gateway(|gateway| gateway.details.get(backend as usize).copied().unwrap_or(none))
+        let none = crate::testing::detail;
+        gateway(|gateway| gateway.details.get(backend as usize).copied().unwrap_or_else(none))
+    }
+    pub(crate) fn report_of(backend: u32) -> Option<Report> {
+        gateway(|gateway| gateway.reports.get(backend as usize).copied().flatten())
     }
 }
 

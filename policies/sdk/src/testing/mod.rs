@@ -11,15 +11,17 @@
 //! ```
 
 mod imports;
+mod shares;
 
 use std::cell::RefCell;
 
 pub use crate::bindings::pointsman::policy::log::Level;
-use crate::stats::Detail;
+use crate::stats::{Detail, Report};
 use crate::upstream::Member;
 use crate::{Backend, Choice, Policy, Request};
 
 pub(crate) use imports::{request_info, stats, upstream, write};
+pub use shares::assert_shares;
 
 /// What the stand-in answers. Everything is empty until a test sets it.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ pub struct Gateway {
     pub failures: Vec<u32>,
     /// Everything else, by candidate.
     pub details: Vec<Detail>,
+    /// What each candidate reported of itself; none where it never did.
+    pub reports: Vec<Option<Report>>,
     /// Candidates already tried for this request.
     pub tried: Vec<u32>,
     /// Value of the hash key.
@@ -80,6 +84,20 @@ pub fn backends(weights: &[u32]) -> Vec<Backend> {
 #[must_use]
 pub fn backend(name: &str, weight: u32) -> Backend {
     Backend { name: name.into(), weight, zone: None, labels: Vec::new() }
+}
+
+/// The details of a candidate of which nothing is known.
+#[must_use]
+pub fn detail() -> Detail {
+    Detail {
+        successes: 0,
+        failures: 0,
+        failures_in_a_row: 0,
+        connect: 0,
+        first_byte: 0,
+        last_used: 0,
+        known_since: 0,
+    }
 }
 
 /// A policy born with these options (JSON) and candidates, of an upstream in which nobody is
