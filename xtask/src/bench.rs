@@ -7,6 +7,7 @@
 //! the same round, and of it the CPU time per request: on a machine that also runs the load and the backends,
 //! requests per second and latency say as much about those.
 
+pub(crate) mod balance;
 mod error;
 mod load;
 mod machine;

@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask policies` rebuilds the policies that the gateway embeds,
-//! `cargo xtask bench` measures the gateway beside other proxies.
+//! `cargo xtask bench` measures the gateway beside other proxies, `cargo xtask balance` policies beside
+//! each other.
 
 mod bench;
 mod policies;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Chore {
     /// Measure the gateway beside nginx and HAProxy.
     Bench(bench::Arguments),
+    /// Measure what policies make of uneven backends, in the real gateway.
+    Balance(bench::balance::Arguments),
     /// Rebuild policies/dist from the sources under policies/.
     Policies(policies::Arguments),
 }
@@ -27,6 +30,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Bench(arguments) => bench::run(&arguments).map_err(|error| error.to_string()),
+        Chore::Balance(arguments) => bench::balance::run(&arguments).map_err(|error| error.to_string()),
         Chore::Policies(arguments) => policies::run(&arguments).map_err(|error| error.to_string()),
     };
     match done {

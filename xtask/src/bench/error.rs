@@ -8,6 +8,9 @@ pub(crate) enum Error {
     /// A program that the benchmark needs is not there.
     #[error("`{0}` is not installed (Debian: apt-get install nginx-light haproxy wrk)")]
     Missing(&'static str),
+    /// The gateway has not been built.
+    #[error("no gateway at {} (cargo build --release)", .0.display())]
+    NoGateway(std::path::PathBuf),
     /// The system refused something.
     #[error("{what}: {source}")]
     System {

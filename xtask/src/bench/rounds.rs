@@ -146,7 +146,7 @@ impl Bench {
 }
 
 /// `Err` with the path where none is.
-fn gateway(asked: Option<&Path>) -> Result<PathBuf, PathBuf> {
+pub(super) fn gateway(asked: Option<&Path>) -> Result<PathBuf, PathBuf> {
     let target = || PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let path = asked.map_or_else(|| target().join("release/pointsman"), Path::to_path_buf);
     // Programs are started in another folder, so the path must not depend on this one.
