@@ -91,7 +91,9 @@ fn every_built_in_passes_in_under_ten_seconds() {
         let card = card_of(builtin.name, builtin.bytes, "{}", &[]);
         let names: Vec<_> = card.checks.iter().map(|check| check.name).collect();
         assert_eq!(names, properties(), "{card}");
-        if !card.passed() || card.took > Duration::from_secs(10) {
+        // The promise is one of release builds; an unoptimised one on a busy machine takes longer.
+        let most = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 10 });
+        if !card.passed() || card.took > most {
             bad.push(card.to_string());
         }
     }
