@@ -61,6 +61,20 @@ mod scenarios {
         mod connections;
         mod rates; // requests in a time
     }
+    /// HTTP/2 towards backends.
+    mod http2_backends {
+        mod exchanges; // requests and answers, cut or whole
+        mod failures; // GOAWAY, refused streams, timeouts
+        mod grpc; // trailers, streams both ways, over TLS and without
+        mod sharing; // many requests on one connection, and no more than it takes
+    }
+    /// TLS, on both sides.
+    mod tls {
+        mod backends; // verified, resumed, mTLS
+        mod certificates; // which one for which name; swapped while the gateway runs
+        mod clients; // certificates of clients
+        mod handshakes; // what is agreed on, what is refused, how long it may take
+    }
     /// From host and path to an upstream.
     mod routing {
         mod expressions; // regular expressions, and another path for the backend

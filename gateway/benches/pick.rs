@@ -112,6 +112,7 @@ fn backend(number: usize, upstream: &UpstreamStats) -> Backend {
     stats.record(&outcome, upstream);
     Backend {
         resolver: Resolver::new(&address),
+        tls: None,
         address,
         name: name.into(),
         weight: 1,

@@ -218,6 +218,7 @@ impl Gateway {
         };
         let desk = Desk {
             address: listen::Address::Tcp(SocketAddr::from(([198, 51, 100, 1], 80))),
+            terminator: Arc::default(),
             local: Some(SocketAddr::from(([198, 51, 100, 1], 80))),
             settings: Rc::new(RefCell::new(Rc::new(settings))),
             alarms: Rc::clone(&self.worker.alarms),
@@ -242,6 +243,7 @@ fn upstream() -> Upstream {
         idle_timeout: 60 * MINUTE,
         tries: None,
         proxy_protocol: None,
+        protocol: upstream::Protocol::Http1,
     };
     Upstream {
         name: "bench".into(),

@@ -24,6 +24,7 @@
 //! | [`proxy_protocol`] | the PROXY protocol's header, read and written | sockets |
 //! | [`stats`] | counters, moving averages, the in-flight guard | anything but numbers and time |
 //! | [`observe`] | access log, the gateway's own log | what it logs |
+//! | [`certificate`] | PEM files to chains, keys and trust; what a certificate says | connections |
 //! | [`alarm`] | coarse deadlines of a worker | what they are for |
 //! | [`template`] | texts with nginx's variables | what the variables stand for |
 
@@ -32,6 +33,7 @@
 pub mod admin;
 pub mod alarm;
 pub mod app;
+pub mod certificate;
 pub mod cli;
 pub mod compress;
 pub mod config;

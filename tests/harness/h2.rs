@@ -19,18 +19,18 @@ pub struct H2 {
     status: u16,
 }
 
-const DATA: u8 = 0;
+pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-pub const SETTINGS: u8 = 4;
 pub const PRIORITY: u8 = 2;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 pub const CONTINUATION: u8 = 9;
-pub const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const ACK: u8 = 1;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
+pub const ACK: u8 = 1;
 
 impl H2 {
     /// Begins to speak HTTP/2 on a connection.
@@ -65,10 +65,7 @@ impl H2 {
 
     /// A head, or trailers, of exactly these fields.
     pub fn headers(&mut self, stream: u32, fields: &[(&str, &str)], last: bool) {
-        // Each one literal, never indexed, not compressed (RFC 7541 section 6.2.2).
-        let literal = |&(name, value): &(&str, &str)| [vec![0], string(name), string(value)].concat();
-        let block: Vec<u8> = fields.iter().flat_map(literal).collect();
-        let _ = self.frame(HEADERS, END_HEADERS | u8::from(last), stream, &block);
+        let _ = self.frame(HEADERS, END_HEADERS | u8::from(last), stream, &block(fields));
     }
 
     /// A piece of a body.
@@ -122,13 +119,24 @@ impl H2 {
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
-        let length = u32::try_from(payload.len()).expect("a frame is short").to_be_bytes();
-        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
-        self.wire.try_send([head.as_slice(), payload].concat())
+        self.wire.try_send(frame(kind, flags, stream, payload))
     }
 }
 
-fn number(bytes: &[u8]) -> u32 {
+/// A whole frame (RFC 9113 section 4.1).
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a frame is short").to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [head.as_slice(), payload].concat()
+}
+
+/// Fields, each one literal, never indexed, not compressed (RFC 7541 section 6.2.2).
+pub(super) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let literal = |&(name, value): &(&str, &str)| [vec![0], string(name), string(value)].concat();
+    fields.iter().flat_map(literal).collect()
+}
+
+pub(super) fn number(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(bytes[..4].try_into().expect("four bytes"))
 }
 

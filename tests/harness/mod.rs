@@ -6,26 +6,32 @@
 
 mod backend;
 mod gateway;
+mod grpc;
 pub mod guest;
 pub mod h2;
+mod h2_backend;
 mod load;
 mod message;
 mod plan;
 mod process;
 mod script;
 mod stream;
+mod tls;
 mod wire;
 
 use std::time::{Duration, Instant};
 
 pub use backend::{Backend, backend, backends, ok, with_body};
 pub use gateway::Gateway;
+pub use grpc::{GrpcBackend, GrpcClient, grpc_backend, soon};
 pub use h2::{End, H2};
+pub use h2_backend::{Came, H2Backend};
 pub use load::Load;
 pub use message::Message;
 pub use plan::{Plan, gateway};
 pub use process::{Finished, installed, pointsman, run};
 pub use script::{Script, refusing, script, script_at, silent};
+pub use tls::{Authority, Issued, TlsClient, TlsServer, authority, tls_client};
 pub use wire::Wire;
 
 /// How long anything may take before the test gives up. Generous: machines are shared.

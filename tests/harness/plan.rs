@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::Gateway;
+use super::{Gateway, Issued};
 
 /// A gateway that is not running yet: the text of its configuration and the files beside it.
 pub struct Plan {
@@ -34,8 +34,24 @@ impl Plan {
 
     /// One more listener, by its address (and further lines).
     pub fn listen(mut self, address: &str) -> Self {
-        self.listeners.push(address.to_owned());
+        self.listeners.push(format!("address = \"{address}\""));
         self
+    }
+
+    /// One more listener, on a free port and with TLS of these keys: `client_ca = "ca.pem"`. Its
+    /// certificate is `a.pem`, made by `issued`, which is written beside the configuration.
+    pub fn listen_tls(self, issued: &Issued, keys: &str) -> Self {
+        self.listen_tls_at("127.0.0.1:0", issued, keys)
+    }
+
+    /// The same at another address.
+    pub fn listen_tls_at(self, address: &str, issued: &Issued, keys: &str) -> Self {
+        let mut plan = self.file("a.pem", &issued.chain).file("a.key", &issued.key);
+        let comma = if keys.is_empty() { "" } else { ", " };
+        plan.listeners.push(format!(
+            "address = \"{address}\"\ntls = {{ certificate = \"a.pem\", key = \"a.key\"{comma}{keys} }}"
+        ));
+        plan
     }
 
     /// A whole table: `[limits]` and its lines.
@@ -117,9 +133,9 @@ impl Plan {
         for section in &self.sections {
             let _ = writeln!(text, "\n{section}");
         }
-        let any = ["127.0.0.1:0".to_owned()];
-        for address in if self.listeners.is_empty() { &any[..] } else { &self.listeners[..] } {
-            let _ = writeln!(text, "\n[[listen]]\naddress = \"{address}\"");
+        let any = ["address = \"127.0.0.1:0\"".to_owned()];
+        for lines in if self.listeners.is_empty() { &any[..] } else { &self.listeners[..] } {
+            let _ = writeln!(text, "\n[[listen]]\n{lines}");
         }
         let all: Vec<_> = self
             .upstreams

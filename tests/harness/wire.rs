@@ -65,7 +65,31 @@ impl Wire {
 
     /// Sends all of it, or says why not.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(bytes.as_ref())
+        self.stream.write_all(bytes.as_ref())?;
+        self.stream.flush()
+    }
+
+    /// Gives the socket back. What was read already and not handed out is lost.
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// What was agreed on, at a client's end of TLS.
+    #[track_caller]
+    pub fn tls(&self) -> &rustls::ClientConnection {
+        match &self.stream {
+            Stream::TlsClient(stream) => &stream.conn,
+            other => panic!("no client's end of TLS: {other:?}"),
+        }
+    }
+
+    /// What was agreed on, at a server's end of TLS.
+    #[track_caller]
+    pub fn tls_server(&self) -> &rustls::ServerConnection {
+        match &self.stream {
+            Stream::TlsServer(stream) => &stream.conn,
+            other => panic!("no server's end of TLS: {other:?}"),
+        }
     }
 
     /// Sends `block` again and again until the other side takes no more for half a second, at
@@ -302,6 +326,8 @@ impl Wire {
                 n > 0
             }
             Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            // TLS that ends without a goodbye, or with an alert.
+            Err(e) if matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => false,
             Err(e) => panic!("{e} after {:?}", latin1(self.unread())),
         }
     }

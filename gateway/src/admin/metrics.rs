@@ -11,7 +11,10 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{BackendSnapshot, LimitSnapshot, PolicyState, Snapshot, UpstreamSnapshot};
+use super::{
+    BackendSnapshot, CertificateSnapshot, LimitSnapshot, ListenerSnapshot, PolicyState, Snapshot,
+    UpstreamSnapshot,
+};
 
 /// Content type of what [`render`] makes.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -35,6 +38,8 @@ impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
         let mut families = Families(encoder);
         gateway(&self.0, &mut families)?;
+        handshakes(&self.0.listeners, &mut families)?;
+        certificates(&self.0, &mut families)?;
         policies(&self.0.upstreams, &mut families)?;
         backends(&self.0.upstreams, &mut families)
     }
@@ -63,6 +68,38 @@ fn limits(limits: &[LimitSnapshot], families: &mut Families) -> fmt::Result {
     };
     families.counter("limit_delayed", "Requests that a limit made wait", each(|limit| limit.delayed))?;
     families.counter("limit_refused", "Requests that a limit refused", each(|limit| limit.refused))
+}
+
+fn handshakes(listeners: &[ListenerSnapshot], families: &mut Families) -> fmt::Result {
+    let counts = listeners.iter().flat_map(|listener| {
+        let handshakes = listener.tls.iter().flat_map(|tls| &tls.handshakes);
+        handshakes
+            .map(|(result, count)| (vec![("listener", &*listener.address), ("result", *result)], *count))
+    });
+    families.counter("tls_handshakes", "Handshakes of TLS with clients, by what became of them", counts)
+}
+
+fn certificates(now: &Snapshot, families: &mut Families) -> fmt::Result {
+    let mut gauge = |name, help, unit, value: fn(&CertificateSnapshot) -> f64| {
+        let of_listeners = now.listeners.iter().flat_map(|listener| {
+            let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+            certificates.map(|certificate| ("listener", &*listener.address, certificate))
+        });
+        let of_upstreams = now
+            .upstreams
+            .iter()
+            .filter_map(|upstream| Some(("upstream", &*upstream.name, upstream.certificate.as_ref()?)));
+        let samples = of_listeners.chain(of_upstreams).map(|(kind, owner, certificate)| {
+            let name = certificate.names.first().map_or("", String::as_str);
+            let labels = vec![(kind, owner), ("name", name), ("serial", &*certificate.serial)];
+            (labels, value(certificate))
+        });
+        families.gauge(name, help, unit, samples)
+    };
+    let end = |certificate: &CertificateSnapshot| certificate.not_after as f64;
+    gauge("certificate_not_after", "When a certificate expires, since 1970", SECONDS, end)?;
+    let problem = |certificate: &CertificateSnapshot| flag(certificate.problem.is_some());
+    gauge("certificate_problem", "1 when the changed file of a certificate was not taken up", None, problem)
 }
 
 fn policies(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Result {
@@ -214,7 +251,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::admin::{PolicySnapshot, Requests};
+    use crate::admin::{PolicySnapshot, Requests, TlsSnapshot};
 
     fn sample() -> Snapshot {
         let backend = BackendSnapshot {
@@ -233,11 +270,25 @@ mod tests {
             faults: BTreeMap::from([("trap", 3)]),
             ..PolicySnapshot::default()
         };
+        let certificate = CertificateSnapshot {
+            names: vec!["a.example".into()],
+            serial: "2a".into(),
+            not_after: 1_893_456_000,
+            ..CertificateSnapshot::default()
+        };
+        let tls =
+            TlsSnapshot { certificates: vec![certificate], handshakes: BTreeMap::from([("resumed", 5)]) };
         Snapshot {
             version: "0.1.0",
             generation: 4,
             requests: Requests { success: 7, ..Requests::default() },
-            upstreams: vec![UpstreamSnapshot { name: "a\"b".into(), policy, backends: vec![backend] }],
+            listeners: vec![ListenerSnapshot { address: "[::]:443".into(), tls: Some(tls) }],
+            upstreams: vec![UpstreamSnapshot {
+                name: "a\"b".into(),
+                policy,
+                certificate: None,
+                backends: vec![backend],
+            }],
             ..Snapshot::default()
         }
     }
@@ -248,6 +299,9 @@ mod tests {
         for line in [
             "pointsman_build_info{version=\"0.1.0\"} 1",
             "pointsman_requests_total{class=\"2xx\"} 7",
+            "pointsman_tls_handshakes_total{listener=\"[::]:443\",result=\"resumed\"} 5",
+            "pointsman_certificate_not_after_seconds{listener=\"[::]:443\",name=\"a.example\",serial=\"2a\"} 1893456000.0",
+            "pointsman_certificate_problem{listener=\"[::]:443\",name=\"a.example\",serial=\"2a\"} 0.0",
             "pointsman_policy_picks_total{upstream=\"a\\\"b\"} 9",
             "pointsman_policy_faults_total{upstream=\"a\\\"b\",kind=\"trap\"} 3",
             "pointsman_policy_state{upstream=\"a\\\"b\",state=\"quarantined\"} 1.0",

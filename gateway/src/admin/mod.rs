@@ -15,8 +15,8 @@ mod socket;
 
 pub use server::{Admin, Place};
 pub use snapshot::{
-    BackendSnapshot, Connections, LimitSnapshot, PolicySnapshot, PolicyState, Requests, Snapshot,
-    UpstreamSnapshot,
+    BackendSnapshot, CertificateSnapshot, Connections, LimitSnapshot, ListenerSnapshot, PolicySnapshot,
+    PolicyState, Requests, Snapshot, TlsSnapshot, UpstreamSnapshot,
 };
 
 /// What the admin server can ask of a gateway.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::certificate::Identity;
 use crate::stats::{UpstreamStats, Verdict};
 use crate::upstream::Backend;
 
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub access_log_lines_dropped: u64,
     /// The limits by key, in the order of the configuration.
     pub limits: Vec<LimitSnapshot>,
+    /// The listeners, in the order of the configuration.
+    pub listeners: Vec<ListenerSnapshot>,
     /// The upstreams, in the order of the configuration.
     pub upstreams: Vec<UpstreamSnapshot>,
 }
@@ -88,6 +91,45 @@ impl Requests {
     }
 }
 
+/// One listener.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListenerSnapshot {
+    /// Its address, as configured.
+    pub address: String,
+    /// TLS; none where connections are not encrypted.
+    pub tls: Option<TlsSnapshot>,
+}
+
+/// TLS of one listener.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TlsSnapshot {
+    /// Its certificates; the first is for clients that ask for no name.
+    pub certificates: Vec<CertificateSnapshot>,
+    /// Handshakes since the gateway started, by what became of them.
+    pub handshakes: BTreeMap<&'static str, u64>,
+}
+
+/// A certificate that the gateway shows to others.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CertificateSnapshot {
+    /// The file it was read from.
+    pub file: String,
+    /// Hosts and addresses that it is for.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Its serial number, in hexadecimal digits.
+    pub serial: String,
+    /// SHA-256 of it, in hexadecimal digits.
+    pub sha256: String,
+    /// Valid from: seconds since 1970.
+    pub not_before: i64,
+    /// Valid to: seconds since 1970.
+    pub not_after: i64,
+    /// Why its changed file was not taken up, if it was not.
+    pub problem: Option<String>,
+}
+
 /// One upstream.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpstreamSnapshot {
@@ -95,6 +137,8 @@ pub struct UpstreamSnapshot {
     pub name: String,
     /// The policy that serves it.
     pub policy: PolicySnapshot,
+    /// What the gateway shows of itself to its backends, if they ask.
+    pub certificate: Option<CertificateSnapshot>,
     /// Its backends, in the order of the configuration.
     pub backends: Vec<BackendSnapshot>,
 }
@@ -175,6 +219,24 @@ pub struct BackendSnapshot {
     pub attempts: u64,
     /// Attempts ended, by how they ended.
     pub verdicts: BTreeMap<&'static str, u64>,
+}
+
+impl CertificateSnapshot {
+    /// Describes a certificate, and why its changed file was not taken up.
+    #[must_use]
+    pub fn of(identity: &Identity, problem: Option<&str>) -> Self {
+        let facts = &identity.facts;
+        Self {
+            file: identity.chain.display().to_string(),
+            names: facts.names.iter().map(ToString::to_string).collect(),
+            issuer: facts.issuer.to_string(),
+            serial: facts.serial.to_string(),
+            sha256: identity.fingerprint.to_string(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            problem: problem.map(str::to_owned),
+        }
+    }
 }
 
 impl BackendSnapshot {

@@ -1,10 +1,11 @@
 //! From a checked configuration to a generation that is ready to be put in force.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Shelf;
-use super::known::Known;
+use super::known::{Known, Way};
+use super::listeners;
 use crate::config::{Loaded, Place, Problems, model};
 use crate::forward::{Generation, Limits, Pages, Route, Upstream};
 use crate::observe::AccessLog;
@@ -64,8 +65,9 @@ impl Plan {
 /// Plans a first generation, for nobody: what `pointsman check` does after reading.
 ///
 /// # Errors
-/// All problems with policies.
+/// All problems with policies and with TLS.
 pub fn plan(loaded: &Loaded, engine: &Engine) -> Result<Plan, Problems> {
+    listeners::prepare(&HashMap::new(), loaded)?;
     Builder { loaded, engine, known: Known::default(), number: 1, log: None }.plan()
 }
 
@@ -107,7 +109,13 @@ impl Builder<'_> {
         for configured in &config.upstreams {
             let name: Arc<str> = (&*configured.name).into();
             let (stats, roster) = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
-            let upstream = self.upstream(configured, name, Arc::clone(&stats));
+            let upstream = match self.upstream(configured, name, Arc::clone(&stats)) {
+                Ok(upstream) => upstream,
+                Err((place, message)) => {
+                    problems.add(place, message, "");
+                    continue;
+                }
+            };
             match self.making(configured, &upstream, stats, roster) {
                 Ok(making) => makings.push(making),
                 Err((place, message, help)) => problems.add(place, message, help),
@@ -122,8 +130,13 @@ impl Builder<'_> {
         configured: &model::Upstream,
         name: Arc<str>,
         stats: Arc<UpstreamStats>,
-    ) -> Upstream {
-        let backends = configured.backends.iter().map(|backend| self.known.backend(&name, backend)).collect();
+    ) -> Result<Upstream, (Place, String)> {
+        let way = Way { tls: configured.tls.clone(), protocol: configured.protocol };
+        let backends = configured
+            .backends
+            .iter()
+            .map(|backend| self.known.backend(&name, backend, &way).map_err(|error| (backend.place, error)));
+        let backends = backends.collect::<Result<_, _>>()?;
         let settings = Settings {
             connect_timeout: configured.connect_timeout,
             send_timeout: configured.send_timeout,
@@ -137,8 +150,9 @@ impl Builder<'_> {
             idle_timeout: configured.idle_timeout,
             proxy_protocol: configured.proxy_protocol,
             tries: configured.tries.map(|tries| u32::try_from(tries.get()).unwrap_or(u32::MAX)),
+            protocol: configured.protocol,
         };
-        Upstream {
+        Ok(Upstream {
             name,
             policy: (&*configured.policy.name).into(),
             settings,
@@ -146,7 +160,7 @@ impl Builder<'_> {
             stats,
             hash_key: configured.hash_key.clone(),
             redirect: configured.redirect.clone(),
-        }
+        })
     }
 
     /// Loads and tries the policy of an upstream.

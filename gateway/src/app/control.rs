@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -10,8 +10,9 @@ use crossbeam_channel::Sender;
 use super::build::{Builder, Making, Plan};
 use super::crew::Crew;
 use super::known::Known;
+use super::listeners::{self, Prepared, Terminators};
 use super::settings::{hint, log_target, open_access_log, random_seed, same_log, settings};
-use super::worker::Shift;
+use super::worker::{Opened, Shift};
 use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
 use crate::listen::{self, Bound, Capacity, Inherited};
@@ -33,6 +34,9 @@ pub(super) struct Control {
     listeners: Vec<Listener>,
     inherited: Inherited,
     capacity: Arc<Capacity>,
+    terminators: Terminators,
+    /// Changed files of certificates that could not be taken up, and why.
+    flaws: HashMap<PathBuf, String>,
     crew: Option<Crew>,
     faults: Sender<Ended>,
     ages: u64,
@@ -80,12 +84,17 @@ impl Control {
             listeners: Vec::new(),
             inherited,
             capacity: Arc::default(),
+            terminators: HashMap::new(),
+            flaws: HashMap::new(),
             crew: None,
             faults,
             ages: 0,
             news: Vec::new(),
         };
+        let terms = listeners::prepare(&control.terminators, &control.loaded)
+            .map_err(|problems| problems.to_string())?;
         let bound = control.bind_new()?;
+        control.take_terms(terms);
         control.seat_policies();
         let shifts = control.shifts(&[], bound, &[], true);
         control.crew =
@@ -153,6 +162,13 @@ impl Control {
         let number = self.generation.number + 1;
         let plan = plan(&loaded, &self.engine, self.known.clone(), number, access_log.as_ref())
             .map_err(|problems| problems.to_string())?;
+        // What is in force may be newer than what was read with a configuration that stays.
+        let terms = match Arc::ptr_eq(&loaded, &self.loaded) {
+            true => None,
+            false => Some(
+                listeners::prepare(&self.terminators, &loaded).map_err(|problems| problems.to_string())?,
+            ),
+        };
         let target = log_target(&loaded.config.log);
         let before = std::mem::replace(&mut self.loaded, loaded);
         let bound = match self.bind_new() {
@@ -170,6 +186,9 @@ impl Control {
         let saved = self.saved(&old);
         (self.generation, self.makings, self.known, self.access_log) =
             (plan.generation, plan.makings, plan.known, access_log);
+        if let Some(terms) = terms {
+            self.take_terms(terms);
+        }
         self.seat_policies();
         let closed = self.close_old();
         let shifts = self.shifts(&saved, bound, &closed, changed_log);
@@ -276,6 +295,30 @@ impl Control {
         closed.map(|open| open.address).collect()
     }
 
+    /// Puts TLS in force as it was prepared.
+    fn take_terms(&mut self, terms: Prepared) {
+        self.flaws.clear();
+        self.terminators = listeners::put(&self.terminators, terms);
+    }
+
+    pub(super) fn terminators(&self) -> &Terminators {
+        &self.terminators
+    }
+
+    /// Why a changed file of certificates was not taken up, if it was not.
+    pub(super) fn flaw(&self, file: &Path) -> Option<&str> {
+        self.flaws.get(file).map(String::as_str)
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// What it takes to take up changed files of certificates.
+    pub(super) fn credentials(&mut self) -> (&Terminators, &mut Known, &mut HashMap<PathBuf, String>) {
+        (&self.terminators, &mut self.known, &mut self.flaws)
+    }
+
     /// The generation in force, cut into one shift for each worker.
     fn shifts(
         &mut self,
@@ -287,8 +330,10 @@ impl Control {
         let workers = self.loaded.config.workers.get();
         let mut open: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         for (address, sockets) in bound {
-            for (index, socket) in sockets.into_iter().enumerate() {
-                open[index % workers].push((address.clone(), socket));
+            let terminator = self.terminators.get(&address).cloned().unwrap_or_default();
+            for (index, bound) in sockets.into_iter().enumerate() {
+                let (address, terminator) = (address.clone(), Arc::clone(&terminator));
+                open[index % workers].push(Opened { address, bound, terminator });
             }
         }
         let settings = settings(&self.loaded.config, &self.capacity);

@@ -8,7 +8,7 @@ use crate::forward::{ConnectionLimit, Limits, RateLimit};
 use crate::limit::{AtOnce, Rates, Tally};
 use crate::policy::{Roster, Rules};
 use crate::stats::{BackendStats, UpstreamStats};
-use crate::upstream::{Backend, Identity, Resolver};
+use crate::upstream::{Backend, Identity, Protocol, Resolver, Tls, TlsSettings};
 
 /// Everything that a reload must not reset: statistics, resolved names, connection pools, and
 /// the books on policies. What no generation names any more is forgotten with the next commit.
@@ -31,33 +31,96 @@ struct Lasting {
     stats: Arc<BackendStats>,
     resolver: Arc<Resolver>,
     slot: usize,
+    way: Way,
+    tls: Option<Arc<Tls>>,
+}
+
+/// How the backends of an upstream are talked to.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) tls: Option<TlsSettings>,
+    pub(super) protocol: Protocol,
+}
+
+impl Way {
+    fn is_like(&self, other: &Self) -> bool {
+        let tls = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_like(other),
+            _ => false,
+        };
+        tls && self.protocol == other.protocol
+    }
 }
 
 impl Known {
-    /// The backend that the configuration describes, with what is known of it.
-    pub(super) fn backend(&mut self, upstream: &Arc<str>, configured: &model::Backend) -> Arc<Backend> {
+    /// The backend that the configuration describes, with what is known of it. If it is talked to
+    /// in another way than before, its connections are left behind.
+    ///
+    /// # Errors
+    /// TLS cannot be spoken with it as it is configured.
+    pub(super) fn backend(
+        &mut self,
+        upstream: &Arc<str>,
+        configured: &model::Backend,
+        way: &Way,
+    ) -> Result<Arc<Backend>, String> {
         let identity = Identity { upstream: Arc::clone(upstream), backend: configured.name.clone() };
-        let next_slot = &mut self.next_slot;
-        let lasting = self.backends.entry(identity).or_insert_with(|| {
-            *next_slot += 1;
-            Lasting {
-                stats: Arc::default(),
-                resolver: Resolver::new(&configured.address),
-                slot: *next_slot - 1,
+        let earlier = self.backends.get(&identity);
+        let lasting = match earlier {
+            Some(earlier) if earlier.way.is_like(way) => earlier.clone(),
+            _ => {
+                let tls = way.tls.as_ref().map(|tls| Tls::new(tls, &configured.address, way.protocol));
+                self.next_slot += 1;
+                Lasting {
+                    stats: earlier.map(|earlier| Arc::clone(&earlier.stats)).unwrap_or_default(),
+                    resolver: earlier.map_or_else(
+                        || Resolver::new(&configured.address),
+                        |earlier| Arc::clone(&earlier.resolver),
+                    ),
+                    slot: self.next_slot - 1,
+                    way: way.clone(),
+                    tls: tls.transpose()?,
+                }
             }
-        });
-        Arc::new(Backend {
+        };
+        self.backends.insert(identity, lasting.clone());
+        Ok(Arc::new(Backend {
             name: (&*configured.name).into(),
             address: configured.address.clone(),
-            resolver: Arc::clone(&lasting.resolver),
+            resolver: lasting.resolver,
+            tls: lasting.tls,
             weight: configured.weight,
             backup: configured.backup,
             down: configured.down,
             zone: configured.zone.clone(),
             labels: configured.labels.clone(),
-            stats: Arc::clone(&lasting.stats),
+            stats: lasting.stats,
             slot: lasting.slot,
-        })
+        }))
+    }
+
+    /// TLS towards the backends of an upstream, as it is in force.
+    pub(super) fn tls(&self, upstream: &str) -> Option<&TlsSettings> {
+        let mut backends = self.backends.iter().filter(|(identity, _)| &*identity.upstream == upstream);
+        backends.find_map(|(_, lasting)| lasting.way.tls.as_ref())
+    }
+
+    /// Takes up changed files of TLS towards the backends of an upstream. Connections that stand
+    /// stay: they were made with what was right then.
+    ///
+    /// # Errors
+    /// What the settings cannot do.
+    pub(super) fn renew_tls(&mut self, upstream: &str, settings: &TlsSettings) -> Result<(), String> {
+        for (identity, lasting) in &mut self.backends {
+            if &*identity.upstream == upstream
+                && let Some(tls) = &lasting.tls
+            {
+                tls.renew(settings)?;
+                lasting.way.tls = Some(settings.clone());
+            }
+        }
+        Ok(())
     }
 
     /// The upstream's statistics and the book on its policy.

@@ -1,10 +1,12 @@
 //! From a configuration to a running gateway, and back. The only room that knows all others.
 
 mod build;
+mod certificates;
 mod control;
 mod crew;
 mod known;
 mod life;
+mod listeners;
 mod mend;
 mod notify;
 mod picture;

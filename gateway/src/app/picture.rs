@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::build::Making;
 use super::control::Control;
 use crate::admin::{
-    BackendSnapshot, Connections, LimitSnapshot, PolicySnapshot, PolicyState, Requests, Snapshot,
-    UpstreamSnapshot,
+    BackendSnapshot, CertificateSnapshot, Connections, LimitSnapshot, ListenerSnapshot, PolicySnapshot,
+    PolicyState, Requests, Snapshot, TlsSnapshot, UpstreamSnapshot,
 };
+use crate::certificate::Identity;
+use crate::config::model;
 use crate::forward::{Limits, Upstream};
 use crate::limit::Tally;
 use crate::observe::AccessLog;
@@ -22,7 +24,7 @@ pub(super) fn take(control: &Control, started: u64, draining: bool) -> Snapshot 
         .upstreams
         .iter()
         .zip(control.makings())
-        .map(|(upstream, making)| picture(upstream, making));
+        .map(|(upstream, making)| picture(control, upstream, making));
     Snapshot {
         version: env!("CARGO_PKG_VERSION"),
         started,
@@ -33,6 +35,7 @@ pub(super) fn take(control: &Control, started: u64, draining: bool) -> Snapshot 
         requests,
         limits: limits(&generation.limits),
         access_log_lines_dropped: control.access_log().map_or(0, AccessLog::dropped),
+        listeners: control.config().listen.iter().map(|listener| listened(control, listener)).collect(),
         upstreams: upstreams.collect(),
     }
 }
@@ -48,6 +51,25 @@ fn limits(limits: &Limits) -> Vec<LimitSnapshot> {
     rates.chain(at_once).collect()
 }
 
+fn listened(control: &Control, listener: &model::Listen) -> ListenerSnapshot {
+    let tls = control.terminators().get(&listener.address).and_then(|terminator| {
+        let terms = terminator.terms().clone()?;
+        let mut certificates: Vec<CertificateSnapshot> = Vec::new();
+        for certificate in terms.settings.identities.iter().map(|identity| shown(control, identity)) {
+            // One that is listed twice is still one.
+            if certificates.iter().all(|other| other.sha256 != certificate.sha256) {
+                certificates.push(certificate);
+            }
+        }
+        Some(TlsSnapshot { certificates, handshakes: terminator.counts.all().into() })
+    });
+    ListenerSnapshot { address: listener.address.to_string(), tls }
+}
+
+fn shown(control: &Control, identity: &Identity) -> CertificateSnapshot {
+    CertificateSnapshot::of(identity, control.flaw(&identity.chain))
+}
+
 fn clients(control: &Control) -> (Connections, Requests) {
     let (mut connections, mut classes) = (Connections::default(), [0u64; 5]);
     for traffic in control.crew().into_iter().flat_map(|crew| crew.traffic()) {
@@ -61,13 +83,17 @@ fn clients(control: &Control) -> (Connections, Requests) {
     (connections, Requests { informational, success, redirect, client_error, server_error })
 }
 
-fn picture(upstream: &Upstream, making: &Making) -> UpstreamSnapshot {
+fn picture(control: &Control, upstream: &Upstream, making: &Making) -> UpstreamSnapshot {
     let now = clock::now();
     let candidate = |slot| making.candidates.backends.iter().any(|backend| backend.slot == slot);
     let backends = upstream.backends.iter();
     UpstreamSnapshot {
         name: upstream.name.to_string(),
         policy: policy(making),
+        certificate: control
+            .known()
+            .tls(&upstream.name)
+            .and_then(|tls| Some(shown(control, tls.identity.as_ref()?))),
         backends: backends
             .map(|backend| BackendSnapshot::of(backend, candidate(backend.slot), &upstream.stats, now))
             .collect(),

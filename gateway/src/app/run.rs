@@ -17,7 +17,7 @@ use super::settings::log_target;
 use super::shared::{End, Shared};
 use super::succession::{self, Origin};
 use super::user::Identity;
-use super::{Shelf, mend, watch};
+use super::{Shelf, certificates, mend, watch};
 use crate::admin::{Admin, Gateway, Place};
 use crate::config;
 use crate::listen::Inherited;
@@ -92,6 +92,7 @@ impl Running {
         });
         mend::start(&shared, ended).map_err(system("thread"))?;
         watch::start(&shared, seen).map_err(system("thread"))?;
+        certificates::start(&shared).map_err(system("thread"))?;
         let mut passed = shared.control().take_inherited();
         let place = Place {
             socket: &socket,

@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use crate::alarm;
 use crate::forward::{Forward, Generation, InForce, Traffic, Worker};
+use crate::listen::tls::Terminator;
 use crate::listen::{self, Bound};
 use crate::observe::Lines;
 use crate::policy::{Engine, Picker};
@@ -43,9 +44,16 @@ pub(super) struct Shift {
     /// Some: the access log changed; then its lines, if there is one.
     pub(super) lines: Option<Option<Lines>>,
     /// Listeners that are new.
-    pub(super) open: Vec<(listen::Address, Bound)>,
+    pub(super) open: Vec<Opened>,
     /// Listeners that are gone.
     pub(super) close: Vec<listen::Address>,
+}
+
+/// A new listener, as one worker gets it.
+pub(super) struct Opened {
+    pub(super) address: listen::Address,
+    pub(super) bound: Bound,
+    pub(super) terminator: Arc<Terminator>,
 }
 
 /// The thread's body. Returns when the worker has left.
@@ -119,8 +127,8 @@ impl Post {
         self.open(shift.open);
     }
 
-    fn open(&mut self, bound: Vec<(listen::Address, Bound)>) {
-        for (address, bound) in bound {
+    fn open(&mut self, opened: Vec<Opened>) {
+        for Opened { address, bound, terminator } in opened {
             let socket = match bound.into_socket() {
                 Ok(socket) => socket,
                 Err(error) => {
@@ -130,7 +138,8 @@ impl Post {
             };
             let (worker, settings) = (Rc::clone(&self.worker), Rc::clone(&self.settings));
             let (alarms, registry) = (Rc::clone(&worker.alarms), Rc::clone(&worker.registry));
-            let serve = listen::serve(socket, address.clone(), settings, alarms, registry, Forward(worker));
+            let (name, handler) = (address.clone(), Forward(worker));
+            let serve = listen::serve(socket, name, terminator, settings, alarms, registry, handler);
             let accepting = spawn_local(serve);
             self.accepting.entry(address).or_default().push(accepting);
         }

@@ -164,11 +164,10 @@ impl<'a> Fields<'a> {
         Some(self.folder.join(text.text))
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`; `false` if neither it nor a default is written.
     pub(super) fn flag(&self, name: &str, findings: &mut Findings) -> bool {
-        let (Some(key), Some(node)) = (self.section.key(name), self.get(name)) else {
-            return false;
-        };
+        let Some(key) = self.section.key(name) else { return false };
+        let Some(node) = self.get(name) else { return key.default == Absent::Value("true") };
         match &node.value {
             Value::Flag(flag) => *flag,
             Value::Text { text, .. } if text == "true" || text == "false" => text == "true",

@@ -40,6 +40,12 @@ pub(super) enum Kind {
     Backends,
     /// A name or a table.
     Policy,
+    /// A table of TLS towards clients.
+    Tls,
+    /// `true`, or a table of TLS towards backends.
+    BackendTls,
+    /// A list of tables.
+    Certificates,
     /// `[name]`.
     Table,
     /// `[[name]]`.
@@ -91,8 +97,8 @@ const fn section(title: &'static str, noun: &'static str, keys: &'static [Key]) 
 
 use Absent::{Otherwise, Required, Value};
 use Kind::{
-    Address, Answer, Backends, Duration, Flag, Headers, Labels, NamedTables, Number, OneOf, Pages, Path,
-    Policy, Rate, Size, Table, Tables, Template, Text, Texts,
+    Address, Answer, BackendTls, Backends, Certificates, Duration, Flag, Headers, Labels, NamedTables,
+    Number, OneOf, Pages, Path, Policy, Rate, Size, Table, Tables, Template, Text, Texts, Tls,
 };
 
 /// Versions of the PROXY protocol towards backends.
@@ -100,6 +106,12 @@ pub(super) const PROXY_PROTOCOL: &[&str] = &["off", "v1", "v2"];
 
 /// What an upstream does with the backend that was picked.
 pub(super) const MODES: &[&str] = &["proxy", "redirect"];
+
+/// How much a client's certificate matters.
+pub(super) const DEMANDS: &[&str] = &["required", "optional"];
+
+/// What is spoken with backends.
+pub(super) const PROTOCOLS: &[&str] = &["http1", "h2"];
 
 /// The levels of the log, from few lines to many.
 pub(super) const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
@@ -238,6 +250,31 @@ pub(super) static LISTEN: Section = section(
             "real_ip_header",
         ),
         key("proxy_protocol", Flag, Value("false"), "proxy_protocol"),
+        key("tls", Tls, Otherwise("connections are not encrypted"), "ssl"),
+    ],
+);
+
+pub(super) static LISTEN_TLS: Section = section(
+    "`[[listen]] tls = { ... }`",
+    "TLS of a listener",
+    &[
+        key("certificate", Path, Otherwise("the first of `certificates`"), "ssl_certificate"),
+        key("key", Path, Otherwise("in the file `certificate`"), "ssl_certificate_key"),
+        key("certificates", Certificates, Otherwise("nothing"), "ssl_certificate"),
+        key("protocols", Texts, Otherwise("both"), "ssl_protocols"),
+        key("http2", Flag, Value("true"), "http2"),
+        key("client_ca", Path, Otherwise("clients are not asked"), "ssl_client_certificate"),
+        key("client_certificate", OneOf(DEMANDS), Value("required"), "ssl_verify_client"),
+        key("handshake_timeout", Duration("1ms", "24h"), Value("10s"), "ssl_handshake_timeout"),
+    ],
+);
+
+pub(super) static CERTIFICATE: Section = section(
+    "`certificates = [{ ... }]`",
+    "a certificate",
+    &[
+        key("certificate", Path, Required, "ssl_certificate"),
+        key("key", Path, Otherwise("in the file `certificate`"), "ssl_certificate_key"),
     ],
 );
 
@@ -306,8 +343,24 @@ pub(super) static UPSTREAM: Section = section(
         key("proxy_protocol", OneOf(PROXY_PROTOCOL), Value("off"), "proxy_protocol"),
         key("mode", OneOf(MODES), Value("proxy"), ""),
         key("redirect_status", Number(301, 308), Otherwise("302 for `GET` and `HEAD`, else 307"), ""),
+        key("tls", BackendTls, Otherwise("connections are not encrypted"), "proxy_ssl"),
+        key("protocol", OneOf(PROTOCOLS), Value("http1"), "proxy_http_version"),
+        key("max_streams", Number(1, 100_000), Value("100"), "http2_max_concurrent_streams"),
         key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
         key("response_headers", Headers, Otherwise("nothing"), "add_header"),
+    ],
+);
+
+pub(super) static UPSTREAM_TLS: Section = section(
+    "`[upstream.<name>] tls = { ... }`",
+    "TLS of an upstream",
+    &[
+        key("server_name", Text, Otherwise("the backend's host"), "proxy_ssl_name"),
+        key("verify", Flag, Value("true"), "proxy_ssl_verify"),
+        key("ca", Path, Otherwise("the system's authorities"), "proxy_ssl_trusted_certificate"),
+        key("certificate", Path, Otherwise("none"), "proxy_ssl_certificate"),
+        key("key", Path, Otherwise("in the file `certificate`"), "proxy_ssl_certificate_key"),
+        key("protocols", Texts, Otherwise("both"), "proxy_ssl_protocols"),
     ],
 );
 
@@ -343,10 +396,13 @@ pub(super) static SECTIONS: &[&Section] = &[
     &RATE_LIMIT,
     &CONNECTION_LIMIT,
     &LISTEN,
+    &LISTEN_TLS,
+    &CERTIFICATE,
     &ROUTE,
     &HEADER,
     &PAGE,
     &UPSTREAM,
+    &UPSTREAM_TLS,
     &BACKEND,
 ];
 
@@ -383,7 +439,9 @@ impl fmt::Display for Kind {
             Labels => f.write_str("table of texts"),
             Backends => f.write_str("list of addresses or tables"),
             Policy => f.write_str("name or table"),
-            Table => f.write_str("table"),
+            BackendTls => f.write_str("`true` or table"),
+            Certificates => f.write_str("list of tables"),
+            Table | Tls => f.write_str("table"),
             Tables => f.write_str("tables"),
             NamedTables => f.write_str("named tables"),
         }
@@ -395,6 +453,13 @@ impl Key {
     pub(super) fn example(&self) -> String {
         let name = self.name;
         match (self.kind, self.default) {
+            (Tls, _) => format!("{name} = {{ certificate = \"chain.pem\", key = \"key.pem\" }}"),
+            (BackendTls, _) => format!("{name} = true` or `{name} = {{ ca = \"ca.pem\" }}"),
+            (Certificates, _) => format!("{name} = [{{ certificate = \"chain.pem\", key = \"key.pem\" }}]"),
+            (Path, _) if matches!(name, "certificate" | "key" | "ca" | "client_ca") => {
+                format!("{name} = \"{name}.pem\"")
+            }
+            (Texts, _) if name == "protocols" => format!("{name} = [\"TLSv1.2\", \"TLSv1.3\"]"),
             (Number(..) | Flag, Value(value)) => format!("{name} = {value}"),
             (Policy, _) => format!("{name} = \"fair\"` or `{name} = {{ use = \"fair\" }}"),
             (_, Value(value)) => format!("{name} = \"{value}\""),

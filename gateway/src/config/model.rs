@@ -14,11 +14,12 @@ use crate::compress::Compression;
 pub use crate::forward::{Content, HeaderAction, HeaderRule, Page, Pages, Redirect, Rewrite, To};
 use crate::limit::Rule;
 pub use crate::listen::Address as ListenAddress;
+use crate::listen::tls::Settings as ListenTls;
 pub use crate::listen::{ClientField, Network, Networks, Trust};
 pub use crate::proxy_protocol::Version;
 pub use crate::route::{Expression, HostPattern, PathPattern};
 use crate::template::Template;
-use crate::upstream::Address;
+use crate::upstream::{Address, Protocol, TlsSettings};
 
 /// Everything.
 #[derive(Debug)]
@@ -184,6 +185,8 @@ pub struct Listen {
     pub backlog: u32,
     /// Whom it believes about its clients.
     pub trust: Option<Trust>,
+    /// TLS, with what its files held when they were read.
+    pub tls: Option<ListenTls>,
     /// Where it was configured, for an address that cannot be bound.
     pub place: Place,
 }
@@ -246,6 +249,10 @@ pub struct Upstream {
     pub proxy_protocol: Option<Version>,
     /// Clients are sent to the backend that was picked.
     pub redirect: Option<Redirect>,
+    /// TLS towards all its backends, with what its files held when they were read.
+    pub tls: Option<TlsSettings>,
+    /// What is spoken with its backends.
+    pub protocol: Protocol,
     /// Where it was configured.
     pub place: Place,
 }

@@ -189,6 +189,11 @@ fn with_a_date(section: &Section, key: &str) -> String {
         "request_headers = { Name = { ... } }" => {
             format!("route = [{{ request_headers = {{ X = {{ {key} = 1979-05-27 }} }} }}]")
         }
+        "[[listen]] tls = { ... }" => format!("[[listen]]\n[listen.tls]\n{key} = 1979-05-27"),
+        "certificates = [{ ... }]" => {
+            format!("[[listen]]\n[listen.tls]\ncertificates = [{{ {key} = 1979-05-27 }}]")
+        }
+        "[upstream.a] tls = { ... }" => format!("[upstream.a.tls]\n{key} = 1979-05-27"),
         "policy = { ... }" => format!("upstream.a.policy = {{ {key} = 1979-05-27 }}"),
         title => format!("{title}\n{key} = 1979-05-27"),
     }

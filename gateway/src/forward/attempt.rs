@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::exchange::{Exchange, Timeouts, is_interim};
+use super::http2_head;
 use super::in_force::Standing;
 use super::pick::Chosen;
 use super::request_body::RequestBody;
@@ -17,7 +18,7 @@ use crate::alarm::Alarm;
 use crate::proxy_protocol::{self, Addresses};
 use crate::stats::{InFlight, Outcome, Verdict, clock};
 use crate::upstream::http1::{Connection, Head};
-use crate::upstream::{Backend, Settings, connect, load_report};
+use crate::upstream::{Backend, Carrier, Protocol, Settings, connect, http2, load_report};
 
 /// An attempt in flight. It counts while it lives, and what became of it is recorded exactly
 /// once: by [`Attempt::end`], or as cancelled when it is dropped.
@@ -119,7 +120,7 @@ impl Drop for Attempt {
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) head: Head,
-    pub(super) connection: Box<Connection>,
+    pub(super) carrier: Carrier,
     pub(super) attempt: Attempt,
     pub(super) alarm: Alarm,
 }
@@ -139,12 +140,12 @@ impl Story {
         );
         let alarm = self.worker.alarms.alarm();
         match self.try_once(&mut attempt, &alarm, chosen.fresh, body).await {
-            Ok((head, connection)) => {
+            Ok((head, carrier)) => {
                 attempt.status = head.status.as_u16();
                 attempt.first_byte = clock::span(attempt.began(), clock::now());
                 attempt.note_report(&head);
                 self.note_attempt(chosen.backend, &attempt, 0);
-                Ok(Answered { head, connection, attempt, alarm })
+                Ok(Answered { head, carrier, attempt, alarm })
             }
             Err(failure) => {
                 let outcome = attempt.end(failure.kind.verdict());
@@ -161,19 +162,16 @@ impl Story {
         alarm: &Alarm,
         fresh: bool,
         body: &mut RequestBody,
-    ) -> Result<(Head, Box<Connection>), Failure> {
-        let settings = attempt.settings();
-        let oldest = attempt.began().saturating_sub(micros(settings.idle_timeout));
-        let kept = if fresh { None } else { self.worker.pools.take(attempt.backend().slot, oldest) };
-        let reused = kept.is_some();
-        let mut connection = match kept {
-            Some(connection) => connection,
-            // Boxed, because it is rare and would make the future of every request larger.
-            None => Box::pin(open(attempt, self.greeting(attempt.settings()))).await?,
+    ) -> Result<(Head, Carrier), Failure> {
+        let (mut carrier, reused) = match attempt.settings().protocol {
+            Protocol::Http1 => self.take_connection(attempt, fresh, body).await?,
+            // Boxed, as all that would make the future of every request larger.
+            Protocol::Http2 { max_streams } => {
+                Box::pin(self.open_stream(attempt, fresh, body, max_streams)).await?
+            }
         };
-        request_head::write(self, body.is_chunked(), body.is_upgrade(), connection.begin());
         let timeouts = Timeouts::of(attempt, self.in_force.generation.body_timeout);
-        let mut exchange = Exchange::new(&mut connection, body, alarm, timeouts);
+        let mut exchange = Exchange::new(&mut carrier, body, alarm, timeouts);
         let method = &self.facts.method;
         let head = loop {
             let head = poll_fn(|cx| exchange.poll(method, cx)).await;
@@ -184,14 +182,70 @@ impl Story {
             }
         };
         match head {
-            Ok(head) => Ok((head, connection)),
-            Err(kind) => Err(Failure {
-                kind,
-                sent: connection.has_sent(),
-                answered: connection.has_answered(),
-                reused,
-            }),
+            Ok(head) => Ok((head, carrier)),
+            Err(kind) => {
+                if kind.verdict() == Verdict::TimedOut {
+                    carrier.mistrust();
+                }
+                Err(Failure { kind, sent: carrier.has_sent(), answered: carrier.has_answered(), reused })
+            }
         }
+    }
+
+    /// A connection of HTTP/1.1, idle or new, with the request's head queued; and whether it has
+    /// served before.
+    async fn take_connection(
+        &self,
+        attempt: &mut Attempt,
+        fresh: bool,
+        body: &RequestBody,
+    ) -> Result<(Carrier, bool), Failure> {
+        let oldest = attempt.began().saturating_sub(micros(attempt.settings().idle_timeout));
+        let kept = if fresh { None } else { self.worker.pools.take(attempt.backend().slot, oldest) };
+        let reused = kept.is_some();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            // Boxed, because it is rare and would make the future of every request larger.
+            None => Box::pin(open(attempt, self.greeting(attempt.settings()))).await?,
+        };
+        request_head::write(self, body.is_chunked(), body.is_upgrade(), connection.begin());
+        Ok((Carrier::Http1(connection), reused))
+    }
+
+    /// A stream of HTTP/2 that begins with the request's head; and whether its connection has
+    /// served before. A second try at the same backend takes any connection that is still good,
+    /// and is the last one.
+    async fn open_stream(
+        &self,
+        attempt: &mut Attempt,
+        again: bool,
+        body: &RequestBody,
+        max_streams: usize,
+    ) -> Result<(Carrier, bool), Failure> {
+        let lanes = &self.worker.pools.lanes;
+        let seat = match lanes.seat_now(attempt.backend().slot) {
+            Some(seat) => seat,
+            None => {
+                let limit = attempt.settings().connect_timeout;
+                let backend = attempt.in_flight.holder().shared_backend();
+                let made = tokio::time::timeout(limit, lanes.seat(backend, max_streams, limit)).await;
+                attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
+                made.map_err(|_| too_slow(limit))?.map_err(|error| no_connection(error.to_string().into()))?
+            }
+        };
+        let reused = seat.is_reused() && !again;
+        let unsent = |verdict, reason: String| Failure {
+            kind: FailureKind::Backend(verdict, reason.into()),
+            sent: false,
+            answered: false,
+            reused,
+        };
+        let encrypted = attempt.backend().tls.is_some();
+        let head = http2_head::compose(self, body.is_chunked(), encrypted)
+            .map_err(|error| unsent(Verdict::Cancelled, error.to_string()))?;
+        let exchange = http2::Exchange::begin(seat, head, body.is_ended())
+            .map_err(|error| unsent(Verdict::Broken, error.to_string()))?;
+        Ok((Carrier::Http2(Box::new(exchange)), reused))
     }
 }
 
@@ -200,13 +254,20 @@ async fn open(attempt: &mut Attempt, greeting: Vec<u8>) -> Result<Box<Connection
     let limit = attempt.settings().connect_timeout;
     let connected = tokio::time::timeout(limit, connect(attempt.backend(), &greeting)).await;
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
-    let reason: Cow<'static, str> = match connected {
-        Ok(Ok(stream)) => return Ok(Box::new(Connection::new(stream))),
-        Ok(Err(error)) => error.to_string().into(),
-        Err(_) => format!("no connection within {limit:?} (connect_timeout)").into(),
-    };
+    match connected {
+        Ok(Ok(stream)) => Ok(Box::new(Connection::new(stream))),
+        Ok(Err(error)) => Err(no_connection(error.to_string().into())),
+        Err(_) => Err(too_slow(limit)),
+    }
+}
+
+fn too_slow(limit: Duration) -> Failure {
+    no_connection(format!("no connection within {limit:?} (connect_timeout)").into())
+}
+
+fn no_connection(reason: Cow<'static, str>) -> Failure {
     let kind = FailureKind::Backend(Verdict::ConnectFailed, reason);
-    Err(Failure { kind, sent: false, answered: false, reused: false })
+    Failure { kind, sent: false, answered: false, reused: false }
 }
 
 fn micros(duration: Duration) -> u64 {

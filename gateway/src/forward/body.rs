@@ -17,7 +17,7 @@ use super::story::Story;
 use crate::alarm::Alarm;
 use crate::limit::Presence;
 use crate::stats::{Verdict, clock};
-use crate::upstream::http1::Connection;
+use crate::upstream::Carrier;
 
 /// The backend's answer ended before its end; the client's connection must end too, so that the
 /// answer looks to it as cut as it is.
@@ -67,9 +67,9 @@ impl Body {
     }
 
     pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
-        let Answered { connection, attempt, alarm, .. } = answered;
+        let Answered { carrier, attempt, alarm, .. } = answered;
         alarm.set(attempt.settings().read_timeout);
-        let relay = Relay { connection: Some(connection), attempt, request, alarm, worker, cut: false };
+        let relay = Relay { carrier: Some(carrier), attempt, request, alarm, worker, cut: false };
         Self { source: Source::Relay(Box::new(relay)), story: None, held: Box::default() }
     }
 
@@ -96,7 +96,7 @@ impl Body {
         let Some(story) = &mut self.story else { return };
         story.body_bytes += frame.and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
         if let Some(relay) = self.source.relay()
-            && relay.connection.is_none()
+            && relay.carrier.is_none()
         {
             story.end_attempt(clock::span(relay.attempt.began(), clock::now()));
         }
@@ -116,7 +116,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
-            Source::Relay(relay) => relay.connection.is_none() && !relay.cut,
+            Source::Relay(relay) => relay.carrier.is_none() && !relay.cut,
             Source::Compressed(compressed) => compressed.is_end_stream(),
         }
     }
@@ -135,7 +135,7 @@ impl http_body::Body for Body {
 #[derive(Debug)]
 pub(super) struct Relay {
     /// None when the answer has ended.
-    connection: Option<Box<Connection>>,
+    carrier: Option<Carrier>,
     attempt: Attempt,
     /// What is left of the request, if the backend answered early.
     request: RequestBody,
@@ -148,19 +148,19 @@ pub(super) struct Relay {
 
 impl Relay {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Some(connection) = &mut self.connection else {
+        let Some(carrier) = &mut self.carrier else {
             return Poll::Ready(self.cut.then_some(Err(Cut)));
         };
         if !self.request.is_ended() {
             let before = self.request.received();
-            if let Err(Stop::Client(_) | Stop::Backend(_)) = pump(connection, &mut self.request, cx) {
+            if let Err(Stop::Client(_) | Stop::Backend(_)) = pump(carrier, &mut self.request, cx) {
                 self.request.abandon();
             }
             if self.request.received() != before {
                 self.alarm.set(self.attempt.settings().read_timeout);
             }
         }
-        match connection.poll_body(cx) {
+        match carrier.poll_body(cx) {
             Poll::Pending if self.alarm.poll(cx).is_ready() => self.cut(Verdict::TimedOut, cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Err(error))) => {
@@ -168,7 +168,7 @@ impl Relay {
                 self.cut(Verdict::Broken, cx)
             }
             Poll::Ready(Some(Ok(frame))) => {
-                if connection.is_ended() {
+                if carrier.is_ended() {
                     self.finish();
                 } else {
                     self.alarm.set(self.attempt.settings().read_timeout);
@@ -184,10 +184,10 @@ impl Relay {
 
     fn finish(&mut self) {
         let now = self.attempt.complete(clock::now()).now;
-        if let Some(connection) = self.connection.take()
-            && self.request.is_ended()
+        if let Some(carrier) = self.carrier.take()
+            && self.request.is_passed_on()
         {
-            keep(&self.worker, &self.attempt, connection, now);
+            keep(&self.worker, &self.attempt, carrier, now);
         }
     }
 
@@ -195,16 +195,21 @@ impl Relay {
     /// when a body fails, and the client shall see how far the backend came.
     fn cut(&mut self, verdict: Verdict, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.attempt.end(verdict);
-        self.connection = None;
+        if let Some(carrier) = self.carrier.take().filter(|_| verdict == Verdict::TimedOut) {
+            carrier.mistrust();
+        }
         self.cut = true;
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-/// Keeps a connection whose exchange has ended for the next request, if it can serve one.
-pub(super) fn keep(worker: &Worker, attempt: &Attempt, connection: Box<Connection>, now: u64) {
-    if connection.is_reusable() {
+/// Keeps a connection whose exchange has ended for the next request, if it can serve one. Of
+/// HTTP/2 only a stream has ended.
+pub(super) fn keep(worker: &Worker, attempt: &Attempt, carrier: Carrier, now: u64) {
+    if let Carrier::Http1(connection) = carrier
+        && connection.is_reusable()
+    {
         worker.pools.put(attempt.backend().slot, connection, attempt.settings().idle_connections, now);
     }
 }

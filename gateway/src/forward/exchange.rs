@@ -12,7 +12,8 @@ use super::retry::FailureKind;
 use crate::alarm::Alarm;
 use crate::http1::Invalid;
 use crate::stats::Verdict;
-use crate::upstream::http1::{Connection, Error, Head};
+use crate::upstream::http1::Head;
+use crate::upstream::{Carrier, Error};
 
 /// Most interim answers of one exchange: more is a flood.
 const MAX_INTERIM: u32 = 16;
@@ -33,7 +34,7 @@ impl Timeouts {
 /// The request going out and the head of the answer coming in, at the same time: a backend may
 /// answer before it has taken all of the body.
 pub(super) struct Exchange<'a> {
-    connection: &'a mut Connection,
+    carrier: &'a mut Carrier,
     body: &'a mut RequestBody,
     alarm: &'a Alarm,
     timeouts: Timeouts,
@@ -47,12 +48,12 @@ pub(super) struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// The request's head is queued; nothing has been sent.
     pub(super) fn new(
-        connection: &'a mut Connection,
+        carrier: &'a mut Carrier,
         body: &'a mut RequestBody,
         alarm: &'a Alarm,
         timeouts: Timeouts,
     ) -> Self {
-        Self { connection, body, alarm, timeouts, waiting: None, moved: 0, interim: 0, broken: None }
+        Self { carrier, body, alarm, timeouts, waiting: None, moved: 0, interim: 0, broken: None }
     }
 
     /// Ready with the next head, interim or final, or with what went wrong.
@@ -60,7 +61,7 @@ impl<'a> Exchange<'a> {
         if let Err(kind) = self.send(cx) {
             return Poll::Ready(Err(kind));
         }
-        match self.connection.poll_head(method, self.body.is_upgrade(), cx) {
+        match self.carrier.poll_head(method, self.body.is_upgrade(), cx) {
             Poll::Ready(Ok(head)) => Poll::Ready(self.count_interim(head)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(broken(self.broken.as_ref().unwrap_or(&error)))),
             Poll::Pending if self.alarm.poll(cx).is_ready() => Poll::Ready(Err(self.timed_out())),
@@ -69,7 +70,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), FailureKind> {
-        let waiting = match pump(self.connection, self.body, cx) {
+        let waiting = match pump(self.carrier, self.body, cx) {
             Ok(waiting) => waiting,
             Err(Stop::Client(error)) => return Err(FailureKind::Body(error)),
             Err(Stop::Backend(error)) => {

@@ -172,6 +172,11 @@ impl Standing {
         &self.upstream().backends[self.backend]
     }
 
+    /// The backend, to be held by what outlives the request.
+    pub(super) fn shared_backend(&self) -> &Arc<Backend> {
+        &self.upstream().backends[self.backend]
+    }
+
     pub(super) fn picker(&self) -> &RefCell<Picker> {
         &self.in_force.pickers[self.upstream]
     }

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::request_body::{BodyError, Piece, RequestBody};
-use crate::upstream::http1::{Connection, Error};
+use crate::upstream::{Carrier, Error};
 
 /// Whom an exchange waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub(super) enum Stop {
 /// Moves what can be moved now. A client that is faster than the backend is not read: the next
 /// piece is fetched when the last one has been handed to the kernel.
 pub(super) fn pump(
-    connection: &mut Connection,
+    carrier: &mut Carrier,
     body: &mut RequestBody,
     cx: &mut Context<'_>,
 ) -> Result<Waiting, Stop> {
     loop {
-        match connection.poll_flush(cx) {
+        match carrier.poll_flush(cx) {
             Poll::Pending => return Ok(Waiting::Backend),
             Poll::Ready(Err(error)) => return Err(Stop::Backend(error)),
             Poll::Ready(Ok(())) if body.is_ended() => return Ok(Waiting::Answer),
@@ -40,11 +40,8 @@ pub(super) fn pump(
         match body.poll_piece(cx) {
             Poll::Pending => return Ok(Waiting::Client),
             Poll::Ready(Err(error)) => return Err(Stop::Client(error)),
-            Poll::Ready(Ok(Piece::Data(data))) => connection.send(data, body.is_chunked()),
-            Poll::Ready(Ok(Piece::End(trailers))) if body.is_chunked() => {
-                connection.send_end(trailers.as_ref());
-            }
-            Poll::Ready(Ok(Piece::End(_))) => {}
+            Poll::Ready(Ok(Piece::Data(data))) => carrier.send(data, body.is_chunked(), body.is_ended()),
+            Poll::Ready(Ok(Piece::End(trailers))) => carrier.send_end(trailers, body.is_chunked()),
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) struct RequestBody {
     max: u64,
     received: u64,
     touched: bool,
+    abandoned: bool,
 }
 
 impl RequestBody {
@@ -44,7 +45,7 @@ impl RequestBody {
             true => (None, None),
             false => (Some(incoming), None),
         };
-        Self { incoming, upgrade, chunked, max: u64::MAX, received: 0, touched: false }
+        Self { incoming, upgrade, chunked, max: u64::MAX, received: 0, touched: false, abandoned: false }
     }
 
     /// Sets the most bytes it may have.
@@ -70,9 +71,14 @@ impl RequestBody {
         }
     }
 
-    /// Has all of it been passed on?
+    /// Is nothing of it to come any more?
     pub(super) fn is_ended(&self) -> bool {
         self.incoming.is_none()
+    }
+
+    /// Has all of it been passed on? Until then a backend waits for more of it.
+    pub(super) fn is_passed_on(&self) -> bool {
+        self.incoming.is_none() && !self.abandoned
     }
 
     /// Is it still whole, so that the request can be sent elsewhere?
@@ -87,7 +93,7 @@ impl RequestBody {
 
     /// Stops reading: nobody wants the rest.
     pub(super) fn abandon(&mut self) {
-        self.incoming = None;
+        self.abandoned |= self.incoming.take().is_some();
     }
 
     pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, BodyError>> {

@@ -4,6 +4,7 @@ use bytes::{BufMut, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use super::head_fields::{Fields, put};
 use super::story::Story;
 use super::{HeaderAction, HeaderRule};
 
@@ -13,34 +14,41 @@ const VIA: &str = "1.1 pointsman";
 /// Writes the head: request line, the client's fields without those that end here, the fields
 /// that tell the backend who asked, the route's own, and the framing made anew.
 pub(super) fn write(story: &Story, chunked: bool, upgrades: bool, out: &mut BytesMut) {
+    out.reserve(1024);
+    let method = story.facts.method.as_str().as_bytes();
+    put(out, &[method, b" ", story.backend_target().as_bytes(), b" HTTP/1.1\r\n"]);
+    fields(story, upgrades, out);
+    frame(story, chunked, out);
+    out.put_slice(b"\r\n");
+}
+
+/// All fields but those that frame the body. `upgrades`: the request asks for another protocol,
+/// which the backend may speak.
+pub(super) fn fields(story: &Story, upgrades: bool, out: &mut impl Fields) {
     let facts = &story.facts;
     let rules: &[HeaderRule] = story.route.as_ref().map_or(&[], |route| &route.request_headers);
-    out.reserve(1024);
-    put(out, &[facts.method.as_str().as_bytes(), b" ", story.backend_target().as_bytes(), b" HTTP/1.1\r\n"]);
     let named = Named::by_connection(&facts.headers);
     let mut seen =
         Seen { proxied: story.is_behind_proxy(), drops_hops: !story.believes_hops(), ..Seen::default() };
     for (name, value) in &facts.headers {
         if !seen.ends_here(name.as_str(), value) && !named.contains(name) && !is_set(rules, name) {
-            field(out, name.as_str(), value.as_bytes());
+            out.field(name.as_str(), value.as_bytes());
         }
     }
     if seen.host.is_none() && !is_set(rules, &header::HOST) {
         // HTTP/1.0 needs none, but what we speak does; nginx sends the upstream's name too.
-        field(out, "host", story.upstream().name.as_bytes());
+        out.field("host", story.upstream().name.as_bytes());
     }
     match (upgrades.then(|| facts.headers.get(header::UPGRADE)).flatten(), named.wants_trailers) {
         (Some(protocol), _) => {
-            field(out, "upgrade", protocol.as_bytes());
-            out.put_slice(b"connection: upgrade\r\n");
+            out.field("upgrade", protocol.as_bytes());
+            out.field("connection", b"upgrade");
         }
-        (None, true) => out.put_slice(b"te: trailers\r\nconnection: te\r\n"),
+        (None, true) => out.want_trailers(),
         (None, false) => {}
     }
     forwarded(story, &seen, rules, out);
     set(story, rules, out);
-    frame(story, chunked, out);
-    out.put_slice(b"\r\n");
 }
 
 /// What was seen in passing, of which the gateway writes its own form.
@@ -117,40 +125,32 @@ impl<'a> Named<'a> {
 }
 
 /// Who asked, and how.
-fn forwarded(story: &Story, seen: &Seen<'_>, rules: &[HeaderRule], out: &mut BytesMut) {
+fn forwarded(story: &Story, seen: &Seen<'_>, rules: &[HeaderRule], out: &mut impl Fields) {
     let hop = story.peer.ip_text().as_bytes();
     let unset = |name: &'static str| rules.is_empty() || !is_set(rules, &HeaderName::from_static(name));
     if unset("x-forwarded-for") {
-        list(out, "x-forwarded-for", &seen.hops, hop);
+        out.list("x-forwarded-for", &seen.hops, hop);
     }
     if unset("x-real-ip") {
-        field(out, "x-real-ip", story.client_text().as_bytes());
+        out.field("x-real-ip", story.client_text().as_bytes());
     }
     if unset("x-forwarded-proto") {
-        field(out, "x-forwarded-proto", seen.proto.map_or(b"http", HeaderValue::as_bytes));
+        let ours = story.peer.scheme().as_bytes();
+        out.field("x-forwarded-proto", seen.proto.map_or(ours, HeaderValue::as_bytes));
     }
     if let Some(host) = seen.first_host.or(seen.host)
         && unset("x-forwarded-host")
     {
-        field(out, "x-forwarded-host", host.as_bytes());
+        out.field("x-forwarded-host", host.as_bytes());
     }
     if unset("via") {
-        list(out, "via", &seen.via, VIA.as_bytes());
+        out.list("via", &seen.via, VIA.as_bytes());
     }
-}
-
-/// A list with one more entry.
-fn list(out: &mut BytesMut, name: &str, entries: &[&HeaderValue], last: &[u8]) {
-    put(out, &[name.as_bytes(), b": "]);
-    for entry in entries {
-        put(out, &[entry.as_bytes(), b", "]);
-    }
-    put(out, &[last, b"\r\n"]);
 }
 
 /// The fields that the configuration sets or adds. One that renders to nothing is left out; what could
 /// break the head (a line end out of a variable) leaves the field out too.
-fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
+fn set(story: &Story, rules: &[HeaderRule], out: &mut impl Fields) {
     let wanted = |rule: &&HeaderRule| match rule.action {
         HeaderAction::Default(_) => !story.facts.headers.contains_key(&rule.name),
         _ => !ends_here_always(rule.name.as_str()),
@@ -161,7 +161,7 @@ fn set(story: &Story, rules: &[HeaderRule], out: &mut BytesMut) {
             template.render(story, value);
             let legal = value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
             if !value.is_empty() && legal {
-                field(out, name.as_str(), value);
+                out.field(name.as_str(), value);
             }
         });
     }
@@ -186,16 +186,6 @@ fn frame(story: &Story, chunked: bool, out: &mut BytesMut) {
         out.put_slice(b"transfer-encoding: chunked\r\n");
     } else if story.declares_length() {
         let mut digits = itoa::Buffer::new();
-        field(out, "content-length", digits.format(story.facts.body_length.unwrap_or(0)).as_bytes());
-    }
-}
-
-fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
-    put(out, &[name.as_bytes(), b": ", value, b"\r\n"]);
-}
-
-fn put(out: &mut BytesMut, pieces: &[&[u8]]) {
-    for piece in pieces {
-        out.put_slice(piece);
+        out.field("content-length", digits.format(story.facts.body_length.unwrap_or(0)).as_bytes());
     }
 }

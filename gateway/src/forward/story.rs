@@ -167,15 +167,15 @@ impl Story {
         let mut response = Response::new(Body::whole(Bytes::new()));
         *response.status_mut() = answered.head.status;
         *response.headers_mut() = headers;
-        let whole = if body.is_ended() { answered.connection.take_whole_body() } else { None };
+        let whole = if body.is_passed_on() { answered.carrier.take_whole_body() } else { None };
         *response.body_mut() = match whole {
             None => Body::relay(answered, body, Rc::clone(&self.worker)),
             Some(bytes) => {
-                let Answered { mut attempt, connection, .. } = answered;
+                let Answered { mut attempt, carrier, .. } = answered;
                 // What came with the head took no time of its own.
                 let outcome = attempt.complete(attempt.began() + u64::from(attempt.first_byte));
                 self.end_attempt(outcome.total);
-                keep(&self.worker, &attempt, connection, outcome.now);
+                keep(&self.worker, &attempt, carrier, outcome.now);
                 Body::whole(bytes)
             }
         };

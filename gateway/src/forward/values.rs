@@ -20,6 +20,7 @@ impl Values for Story {
             Variable::Msec => wall::msec(out),
             Variable::Hostname => out.extend_from_slice(hostname().as_bytes()),
             _ if self.write_client(variable, out) => {}
+            _ if self.write_session(variable, out) => {}
             _ if self.write_request(variable, out) => {}
             _ if self.write_upstream(variable, out) => {}
             _ => self.write_answer(variable, out),
@@ -56,10 +57,32 @@ impl Story {
             Variable::ServerPort => number(out, peer.local().map(|local| local.port())),
             Variable::Connection => number(out, Some(peer.serial())),
             Variable::ConnectionRequests => number(out, Some(peer.requests())),
-            Variable::Scheme => out.extend_from_slice(b"http"),
+            Variable::Scheme => out.extend_from_slice(peer.scheme().as_bytes()),
             Variable::Pipe => out.push(b'.'),
             _ => return false,
         }
+        true
+    }
+
+    /// What nginx's ssl module knows. Empty where the connection is not encrypted.
+    fn write_session(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
+        let session = self.peer.session();
+        let client = session.and_then(|session| session.client.as_ref());
+        let text = match variable {
+            Variable::Https => session.map(|_| "on"),
+            Variable::SslProtocol => session.map(|session| session.version),
+            Variable::SslCipher => session.map(|session| session.cipher),
+            Variable::SslServerName => session.and_then(|session| session.server_name.as_deref()),
+            Variable::SslAlpnProtocol => session.map(|session| session.alpn),
+            Variable::SslSessionReused => session.map(|session| if session.resumed { "r" } else { "." }),
+            Variable::SslClientVerify => session.map(|_| if client.is_some() { "SUCCESS" } else { "NONE" }),
+            Variable::SslClientSDn => client.map(|client| &*client.subject),
+            Variable::SslClientIDn => client.map(|client| &*client.issuer),
+            Variable::SslClientSerial => client.map(|client| &*client.serial),
+            Variable::SslClientFingerprint => client.map(|client| &*client.fingerprint),
+            _ => return false,
+        };
+        out.extend_from_slice(text.unwrap_or_default().as_bytes());
         true
     }
 

@@ -130,7 +130,8 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Invalid> {
 }
 
 /// May this field stand in a trailer section? Those that frame, route or authenticate may not.
-fn may_trail(name: &HeaderName) -> bool {
+#[must_use]
+pub(crate) fn may_trail(name: &HeaderName) -> bool {
     const NEVER: [HeaderName; 14] = [
         header::TRANSFER_ENCODING,
         header::CONTENT_LENGTH,

@@ -11,7 +11,7 @@ mod outgoing;
 use thiserror::Error;
 
 pub(crate) use body::Body;
-pub(crate) use chunked::{Chunked, Found};
+pub(crate) use chunked::{Chunked, Found, may_trail};
 pub(crate) use fields::{Place, decimal, offence};
 pub(crate) use outgoing::Outgoing;
 

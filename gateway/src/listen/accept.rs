@@ -13,6 +13,7 @@ use tokio::task::spawn_local;
 use super::capacity::Seat;
 use super::connection::{Handler, Settings, serve_connection};
 use super::proxy_protocol::{Peek, take_header};
+use super::tls::{self, Terminator};
 use super::{Address, Origin, Peer, Registry, Socket, Trust};
 use crate::alarm::Alarms;
 
@@ -28,13 +29,14 @@ pub type Handed = Rc<RefCell<Rc<Settings>>>;
 pub async fn serve<H: Handler>(
     socket: Socket,
     address: Address,
+    terminator: Arc<Terminator>,
     settings: Handed,
     alarms: Rc<Alarms>,
     registry: Rc<Registry>,
     handler: H,
 ) {
     let local = socket.address();
-    let desk = Rc::new(Desk { address, local, settings, alarms, registry, handler });
+    let desk = Rc::new(Desk { address, local, terminator, settings, alarms, registry, handler });
     loop {
         if let Err(error) = desk.accept(&socket).await
             && !is_the_clients(&error)
@@ -52,6 +54,8 @@ pub struct Desk<H> {
     pub address: Address,
     /// The address that accepts them; none on a unix socket.
     pub local: Option<SocketAddr>,
+    /// TLS, if connections begin with it.
+    pub terminator: Arc<Terminator>,
     /// What each connection begins with.
     pub settings: Handed,
     /// The worker's deadlines.
@@ -133,12 +137,17 @@ impl<H: Handler> Desk<H> {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let settings = Rc::clone(&self.settings.borrow());
-        let serial = self.registry.accepted();
+        let (registry, handler) = (Rc::clone(&self.registry), self.handler.clone());
+        let (serial, presence) = (registry.accepted(), registry.enter());
         let trust = settings.trust.get(&self.address).cloned();
-        let peer = Peer::new(origin, self.local, serial, self.alarms.alarm());
-        let peer = Rc::new(peer.trusting(trust).seated(seat));
-        let registry = Rc::clone(&self.registry);
-        spawn_local(serve_connection(stream, peer, settings, registry, self.handler.clone()));
+        let peer = Peer::new(origin, self.local, serial, self.alarms.alarm()).trusting(trust).seated(seat);
+        let Some(terms) = self.terminator.terms().clone() else {
+            spawn_local(serve_connection(stream, Rc::new(peer), settings, registry, handler, presence));
+            return;
+        };
+        let terminator = Arc::clone(&self.terminator);
+        let arrival = tls::Arrival { peer, presence, settings, registry, handler };
+        spawn_local(tls::serve(stream, terms, terminator, arrival));
     }
 }
 

@@ -61,11 +61,11 @@ pub(super) async fn serve_connection<S, H>(
     settings: Rc<Settings>,
     registry: Rc<Registry>,
     handler: H,
+    presence: Presence,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    let presence = registry.enter();
     peer.alarm.set(settings.header_timeout);
     let Some((first, is_http2)) = sniff(&mut socket, &peer, &registry).await else {
         return;

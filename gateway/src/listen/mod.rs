@@ -16,6 +16,7 @@ mod peer;
 mod proxy_protocol;
 mod registry;
 mod socket;
+pub mod tls;
 mod trust;
 mod unreadable;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::capacity::Seat;
+use super::tls::Session;
 use super::{Origin, Trust};
 use crate::alarm::Alarm;
 
@@ -18,6 +19,8 @@ pub struct Peer {
     origin: Origin,
     local: Option<SocketAddr>,
     address_text: Box<str>,
+    /// Where the connection is encrypted.
+    session: Option<Box<Session>>,
     serial: u64,
     http2: Cell<bool>,
     requests: Cell<u64>,
@@ -42,6 +45,7 @@ impl Peer {
             origin,
             local,
             address_text: address_text.into(),
+            session: None,
             serial,
             http2: Cell::new(false),
             requests: Cell::new(0),
@@ -75,6 +79,23 @@ impl Peer {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// What the handshake came to.
+    pub(super) fn with_session(self, session: Box<Session>) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// What was agreed on with the client; none where the connection is not encrypted.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.session.is_some() { "https" } else { "http" }
     }
 
     /// Address of the client; none on a unix socket.

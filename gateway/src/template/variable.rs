@@ -76,6 +76,29 @@ variables! {
     Hostname = "hostname",
     /// `http` or `https`.
     Scheme = "scheme",
+    /// `on` if the client's connection is encrypted, else empty.
+    Https = "https",
+    /// Version of TLS: `TLSv1.2` or `TLSv1.3`.
+    SslProtocol = "ssl_protocol",
+    /// The cipher agreed on, by OpenSSL's name: `TLS_AES_256_GCM_SHA384`.
+    SslCipher = "ssl_cipher",
+    /// The name that the client asked for in its handshake (SNI).
+    SslServerName = "ssl_server_name",
+    /// `h2` or `http/1.1`, if the client offered one of them.
+    SslAlpnProtocol = "ssl_alpn_protocol",
+    /// `r` if an earlier session was taken up again, else `.`.
+    SslSessionReused = "ssl_session_reused",
+    /// `SUCCESS` if the client showed a certificate, else `NONE`. One that is not believed ends
+    /// the handshake.
+    SslClientVerify = "ssl_client_verify",
+    /// Whom the client's certificate names: `CN=client-7,O=Example`.
+    SslClientSDn = "ssl_client_s_dn",
+    /// Who signed the client's certificate.
+    SslClientIDn = "ssl_client_i_dn",
+    /// Serial number of the client's certificate.
+    SslClientSerial = "ssl_client_serial",
+    /// SHA-1 of the client's certificate, in hexadecimal digits.
+    SslClientFingerprint = "ssl_client_fingerprint",
     /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
     ServerProtocol = "server_protocol",
     /// Address that accepted the connection.

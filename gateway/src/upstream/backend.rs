@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Address, Resolver};
+use super::{Address, Resolver, Tls};
 use crate::stats::BackendStats;
 
 /// What makes a backend the same backend over reloads: its upstream and its name.
@@ -24,6 +24,9 @@ pub struct Backend {
     pub address: Address,
     /// The addresses behind it; shared by all workers and generations.
     pub resolver: Arc<Resolver>,
+    /// TLS, if connections begin with it; shared by all workers, and by generations that leave it
+    /// as it is.
+    pub tls: Option<Arc<Tls>>,
     /// Relative capacity, 1 to 65535.
     pub weight: u32,
     /// Only used when no other backend can be.
@@ -36,7 +39,8 @@ pub struct Backend {
     pub labels: Vec<(Box<str>, Box<str>)>,
     /// Its counters; shared by all workers and generations.
     pub stats: Arc<BackendStats>,
-    /// Number of its connection pool in every worker; the same over reloads.
+    /// Number of its connection pool in every worker; the same over reloads that leave the way to
+    /// talk to it as it is.
     pub slot: usize,
 }
 
@@ -47,6 +51,7 @@ impl Backend {
         Self {
             name: name.into(),
             resolver: Resolver::new(&address),
+            tls: None,
             address,
             weight: 1,
             backup: false,

@@ -10,10 +10,11 @@ use super::resolve::Resolver;
 use super::{Address, Backend, Stream};
 
 /// Connects to `backend`: a name's addresses are tried in turn, beginning with the one that
-/// answered last. `greeting` is sent ahead of everything else.
+/// answered last. `greeting` is sent ahead of everything else, TLS included.
 ///
 /// # Errors
-/// What the last address said; a name without addresses is [`io::ErrorKind::NotFound`].
+/// What the last address said; a name without addresses is [`io::ErrorKind::NotFound`]; why there
+/// is no TLS session.
 pub async fn connect(backend: &Backend, greeting: &[u8]) -> io::Result<Stream> {
     let mut stream = match &backend.address {
         Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
@@ -21,6 +22,9 @@ pub async fn connect(backend: &Backend, greeting: &[u8]) -> io::Result<Stream> {
     };
     if !greeting.is_empty() {
         stream.write_all(greeting).await?;
+    }
+    if let Some(tls) = &backend.tls {
+        stream = Stream::Tls(tls.shake(stream).await?);
     }
     Ok(stream)
 }

@@ -4,20 +4,27 @@
 mod address;
 mod backend;
 mod candidates;
+mod carrier;
 mod connect;
+mod error;
 pub mod http1;
+pub mod http2;
 mod load_report;
 mod pool;
 mod resolve;
 mod settings;
 mod stream;
+mod tls;
 
 pub use address::Address;
 pub use backend::{Backend, Identity};
 pub use candidates::{Candidates, Member};
+pub use carrier::Carrier;
 pub use connect::connect;
+pub use error::Error;
 pub use load_report::load_report;
 pub use pool::Pools;
 pub use resolve::Resolver;
-pub use settings::Settings;
+pub use settings::{Protocol, Settings};
 pub use stream::Stream;
+pub use tls::{Tls, TlsSettings, Verify};

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::http1::Connection;
+use super::http2::Lanes;
 
 #[derive(Debug)]
 struct Idle {
@@ -15,6 +16,8 @@ struct Idle {
 #[derive(Debug, Default)]
 pub struct Pools {
     by_slot: RefCell<Vec<Vec<Idle>>>,
+    /// Those that speak HTTP/2, idle or not.
+    pub lanes: Lanes,
 }
 
 impl Pools {
@@ -24,7 +27,7 @@ impl Pools {
     pub fn take(&self, slot: usize, oldest: u64) -> Option<Box<Connection>> {
         let mut pools = self.by_slot.borrow_mut();
         let pool = pools.get_mut(slot)?;
-        while let Some(idle) = pool.pop() {
+        while let Some(mut idle) = pool.pop() {
             if idle.since < oldest {
                 // Those below are older still.
                 pool.clear();
@@ -51,9 +54,10 @@ impl Pools {
     /// Closes what went idle before `oldest(slot)` and what the backend has closed. `None`
     /// closes all of the slot: its backend is gone.
     pub fn sweep(&self, oldest: impl Fn(usize) -> Option<u64>) {
+        self.lanes.sweep(&oldest);
         for (slot, pool) in self.by_slot.borrow_mut().iter_mut().enumerate() {
             match oldest(slot) {
-                Some(oldest) => pool.retain(|idle| idle.since >= oldest && idle.connection.is_quiet()),
+                Some(oldest) => pool.retain_mut(|idle| idle.since >= oldest && idle.connection.is_quiet()),
                 None => *pool = Vec::new(),
             }
         }

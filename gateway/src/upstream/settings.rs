@@ -22,4 +22,20 @@ pub struct Settings {
     /// The PROXY protocol at the beginning of each connection, which then serves one client only
     /// (nginx `proxy_protocol` of a stream server, HAProxy `send-proxy`).
     pub proxy_protocol: Option<Version>,
+    /// What is spoken with the backends.
+    pub protocol: Protocol,
+}
+
+/// What is spoken with backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2: agreed on by ALPN where there is TLS, known beforehand where there is none
+    /// (RFC 9113 section 3.3).
+    Http2 {
+        /// Most requests at a time on one connection; a backend may allow fewer.
+        max_streams: usize,
+    },
 }

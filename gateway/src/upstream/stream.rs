@@ -2,20 +2,23 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
 use tokio_util::io::poll_read_buf;
 
-/// TCP or unix, behind what the codec needs.
+/// TCP or unix, with or without TLS, behind what the codecs need.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP, with Nagle's algorithm off.
     Tcp(TcpStream),
     /// Unix socket.
     Unix(UnixStream),
+    /// TLS over one of these.
+    Tls(Box<TlsStream<Stream>>),
 }
 
 impl Stream {
@@ -24,6 +27,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
             Self::Unix(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
+            Self::Tls(stream) => poll_read_buf(Pin::new(stream), cx, buffer),
         }
     }
 
@@ -35,19 +39,40 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await,
             Self::Unix(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => stream.write_all(bytes).await,
         }
     }
 
     /// Is there nothing to be read and no end of stream? For a connection that should be idle.
     /// Costs no system call unless the reactor has seen the socket stir.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let read = match self {
             Self::Tcp(stream) => stream.try_read(&mut byte),
             Self::Unix(stream) => stream.try_read(&mut byte),
+            // Reading takes in what concerns TLS alone, such as tickets for later sessions.
+            Self::Tls(stream) => {
+                let mut nobody = Context::from_waker(Waker::noop());
+                let mut room = ReadBuf::new(&mut byte);
+                return AsyncRead::poll_read(Pin::new(stream), &mut nobody, &mut room).is_pending();
+            }
         };
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
     }
 }
 
@@ -56,6 +81,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -67,13 +93,19 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Without TLS the kernel always has all that was written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -81,6 +113,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::Top;
 use super::trust::trust;
+use super::{Top, tls};
 use crate::config::fields::{Fields, Text};
 use crate::config::file::{Node, Value};
 use crate::config::keys;
@@ -36,16 +36,19 @@ pub(super) fn listeners(
     let admin_address = admin.map(|(address, place)| (ListenAddress::Tcp(address), place));
     let all = list.iter().map(|l: &Listen| (l.address.clone(), l.place)).chain(admin_address);
     overlaps(&all.collect::<Vec<_>>(), findings);
-    alike(&list, findings);
+    twins(&list, findings);
     (list, admin.map(|(address, _)| address))
 }
 
 fn listener(fields: &Fields<'_>, findings: &mut Findings) -> Option<Listen> {
     let backlog = fields.number("backlog", findings).unwrap_or_default();
     let trust = trust(fields, findings);
+    let (refusing, tls) = tls::of_listener(fields, findings);
     let node = fields.required("address", findings)?;
     let address = address(fields, node, findings)?;
-    Some(Listen { address, backlog: u32::try_from(backlog).unwrap_or_default(), trust, place: node.place })
+    // A listener must never fall back to clear text; with errors nothing runs anyway.
+    let backlog = u32::try_from(backlog).unwrap_or_default();
+    (!refusing).then_some(Listen { address, backlog, trust, tls, place: node.place })
 }
 
 fn admin(main: &Top<'_>, findings: &mut Findings) -> Option<(SocketAddr, Place)> {
@@ -124,14 +127,19 @@ fn overlaps(all: &[(ListenAddress, Place)], findings: &mut Findings) {
 }
 
 /// Port 0 may stand in several listeners with one address. What is known of a listener is known by
-/// its address, so whom they believe cannot differ.
-fn alike(list: &[Listen], findings: &mut Findings) {
+/// its address, so these cannot be told apart: they must believe the same proxies, and TLS must not
+/// end up on the wrong one.
+fn twins(list: &[Listen], findings: &mut Findings) {
     for (index, listener) in list.iter().enumerate() {
-        let other = list[..index].iter().find(|other| {
-            let port = matches!(&listener.address, ListenAddress::Tcp(address) if address.port() == 0);
-            port && other.address == listener.address && other.trust != listener.trust
-        });
-        if let Some(first) = other {
+        let port = matches!(&listener.address, ListenAddress::Tcp(address) if address.port() == 0);
+        let twin = list[..index].iter().find(|other| port && other.address == listener.address);
+        let Some(first) = twin else { continue };
+        if listener.tls.is_some() || first.tls.is_some() {
+            let help = "give each listener with TLS a port, or an address of its own";
+            let message = "with TLS, a free port can be asked for only once at an address";
+            findings.error(listener.place, message, help).with(first.place, "the first time");
+        }
+        if listener.trust != first.trust {
             let help =
                 "give them ports, or the same `trusted_proxies`, `real_ip_header` and `proxy_protocol`";
             let message = "two listeners at one address believe different proxies";

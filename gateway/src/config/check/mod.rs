@@ -10,6 +10,7 @@ mod policy;
 mod redirect;
 mod route;
 mod template;
+mod tls;
 mod trust;
 mod upstream;
 

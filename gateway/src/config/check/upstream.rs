@@ -7,14 +7,14 @@ use super::Top;
 use super::headers::{self, Way};
 use super::listen::socket;
 use super::policy::{hash_key, policy};
-use super::redirect;
+use super::{redirect, tls};
 use crate::config::fields::{Fields, Text, wrong_type};
 use crate::config::file::{Entry, Node, Value};
-use crate::config::keys::{self, BACKEND};
+use crate::config::keys::{self, BACKEND, PROTOCOLS};
 use crate::config::model::{Backend, HeaderRule, Upstream, Version};
 use crate::config::place::Place;
 use crate::config::problems::Findings;
-use crate::upstream::Address;
+use crate::upstream::{Address, Protocol};
 
 /// A connection takes milliseconds; whoever waits longer than this meant another timeout.
 const PATIENT: Duration = Duration::from_secs(60);
@@ -70,10 +70,14 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
     let hash_key = hash_key(fields, policy.as_ref(), findings);
     let tries = fields.number("tries", findings).unwrap_or_default();
     let idle = fields.number("idle_connections", findings).unwrap_or_default();
-    let (backends, public) = backends(fields, findings).into_iter().unzip();
+    let (backends, public): (Vec<_>, Vec<_>) = backends(fields, findings).into_iter().unzip();
+    let tls = tls::of_upstream(fields, &backends, findings);
+    let protocol = protocol(fields, findings);
     let upstream = Upstream {
         name: entry.key.as_str().into(),
         backends,
+        tls,
+        protocol,
         policy: policy?,
         hash_key,
         connect_timeout: connect_timeout(fields, findings),
@@ -86,6 +90,13 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
         redirect: redirect::redirect(fields, public, findings),
         place: entry.place,
     };
+    if let (Protocol::Http2 { .. }, Some(_), Some(node)) =
+        (upstream.protocol, upstream.proxy_protocol, fields.get("proxy_protocol"))
+    {
+        let message =
+            "`proxy_protocol` names the client of a connection, and with `protocol = \"h2\"` many share one";
+        findings.error(node.place, message, "leave one of them out");
+    }
     Some(upstream)
 }
 
@@ -101,6 +112,23 @@ fn proxy_protocol(fields: &Fields<'_>, findings: &mut Findings) -> Option<Versio
         findings.warning(node.place, message, help);
     }
     Some(version)
+}
+
+/// What is spoken with the backends.
+fn protocol(fields: &Fields<'_>, findings: &mut Findings) -> Protocol {
+    let streams = fields.number("max_streams", findings).unwrap_or_default();
+    let text = fields.text("protocol", findings).filter(|text| !PROTOCOLS.contains(&text.text));
+    if let Some(text) = text {
+        let message = format!("`{}` is not spoken with backends", text.text);
+        findings.error(text.place, message, "write `h2` (for gRPC too; without `tls` it is h2c), or `http1`");
+    } else if fields.one_of("protocol", findings) == Some("h2") {
+        return Protocol::Http2 { max_streams: usize::try_from(streams).unwrap_or(usize::MAX) };
+    }
+    if let Some(node) = fields.get("max_streams") {
+        let message = "`max_streams` means nothing without `protocol = \"h2\"`";
+        findings.warning(node.place, message, "HTTP/1.1 has one request at a time on a connection");
+    }
+    Protocol::Http1
 }
 
 fn connect_timeout(fields: &Fields<'_>, findings: &mut Findings) -> Duration {

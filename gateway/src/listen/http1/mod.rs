@@ -167,7 +167,9 @@ where
         let (size, ended) = (body.size_hint(), body.is_end_stream());
         let date = self.registry.date.text();
         let (framing, keeps) = {
-            let out = &mut self.wire.borrow_mut().outgoing.framing;
+            let mut wire = self.wire.borrow_mut();
+            wire.queue_interim();
+            let out = &mut wire.outgoing.framing;
             answer::write(&parts, &size, ended, terms, &date, out)
         };
         drop(parts);

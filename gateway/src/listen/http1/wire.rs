@@ -157,14 +157,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Queues and writes interim answers.
     pub(super) fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut interim = self.peer.interim.borrow_mut();
-        if interim.is_empty() {
+        if self.peer.interim.borrow().is_empty() {
             return Poll::Pending;
         }
-        self.outgoing.framing.extend_from_slice(&interim);
-        interim.clear();
-        drop(interim);
+        self.queue_interim();
         self.poll_flush(cx)
+    }
+
+    /// Queues interim answers that came together with the final one, ahead of it.
+    pub(super) fn queue_interim(&mut self) {
+        let mut interim = self.peer.interim.borrow_mut();
+        if !interim.is_empty() {
+            self.outgoing.framing.extend_from_slice(&interim);
+            interim.clear();
+        }
     }
 
     /// Makes room for the next request: true if this one's body has ended, or does so with what

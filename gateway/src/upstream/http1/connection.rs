@@ -1,10 +1,12 @@
 //! One connection to a backend.
 
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
 use http_body::Frame;
+use tokio::io::AsyncWrite;
 
 use super::{Error, Framing, Head, head};
 use crate::http1::{Body, Chunked, Found, Outgoing};
@@ -70,7 +72,8 @@ impl Connection {
 
     /// Writes what is queued.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.outgoing.poll_flush(&mut self.stream, &mut self.sent, cx).map_err(Error::from)
+        ready!(self.outgoing.poll_flush(&mut self.stream, &mut self.sent, cx))?;
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(Error::from)
     }
 
     /// Queues a piece of the request's body. Call it only after a flush.
@@ -163,7 +166,7 @@ impl Connection {
 
     /// Is it still open and silent, as an idle connection should be?
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         self.stream.is_quiet()
     }
 }

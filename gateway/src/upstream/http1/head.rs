@@ -12,7 +12,7 @@ use super::{Error, Framing};
 use crate::http1::{Invalid, Place, decimal, offence};
 
 /// Most bytes of an answer's head.
-pub(super) const MAX_HEAD: usize = 64 * 1024;
+pub(in crate::upstream) const MAX_HEAD: usize = 64 * 1024;
 /// Most fields of an answer.
 const MAX_FIELDS: usize = 128;
 

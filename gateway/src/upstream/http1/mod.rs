@@ -6,11 +6,13 @@
 //! (never use that connection again), and whether an answer was cut.
 
 mod connection;
-mod error;
 mod framing;
 mod head;
 
 pub use connection::Connection;
-pub use error::Error;
 pub use framing::Framing;
 pub use head::Head;
+
+pub(super) use head::MAX_HEAD;
+
+use super::Error;
