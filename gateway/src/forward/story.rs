@@ -1,5 +1,6 @@
 //! What is known of a request while it is being served.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub(super) struct Story {
     pub(super) failure: Option<Failure>,
     /// Path and query for the backend, if not those that were asked for.
     rewritten: Option<Box<str>>,
+    /// 128 random bits, made when they are first asked for.
+    id: Cell<Option<(u64, u64)>>,
     /// The client, if a trusted proxy has named it.
     pub(super) client: Option<Box<Client>>,
     /// Where it is counted until its answer has ended.
@@ -95,6 +98,7 @@ impl Story {
             again: None,
             failure: None,
             rewritten: None,
+            id: Cell::new(None),
             client: None,
             held: Box::default(),
         }
@@ -139,6 +143,13 @@ impl Story {
             self.facts.key = bytes;
         }
         Ok(())
+    }
+
+    /// 128 random bits, the same all through the request.
+    pub(super) fn id(&self) -> (u64, u64) {
+        let id = self.id.get().unwrap_or_else(|| (self.worker.random(), self.worker.random()));
+        self.id.set(Some(id));
+        id
     }
 
     /// The route, if it has limits.

@@ -114,7 +114,8 @@ impl Story {
             Variable::ServerProtocol => out.extend_from_slice(self.protocol().as_bytes()),
             Variable::RequestLength => number(out, Some(self.request_length())),
             Variable::RequestId => {
-                show(out, Some(format_args!("{:016x}{:016x}", self.worker.random(), self.worker.random())));
+                let (high, low) = self.id();
+                show(out, Some(format_args!("{high:016x}{low:016x}")));
             }
             Variable::ProxyAddXForwardedFor => {
                 let name = HeaderName::from_static("x-forwarded-for");

@@ -72,6 +72,24 @@ fn what_cannot_be_understood_gets_the_page_of_the_top() {
 }
 
 #[test]
+fn a_request_has_one_id_for_the_backend_the_page_and_the_log() {
+    let a = backend("a", |_| b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let gateway = gateway()
+        .top("error_pages = { 500 = { text = '$request_id' } }")
+        .section("[log]\naccess = \"access.log\"\nformat = \"$request_id\"")
+        .route(
+            "upstream = 'api'\nintercept_errors = true\nrequest_headers = { X-Request-ID = '$request_id' }",
+        )
+        .upstream("api", [&a])
+        .start();
+    let (shown, other) = (gateway.get("/").text(), gateway.get("/").text());
+
+    assert_eq!(a.requests()[0].field("x-request-id"), shown);
+    assert_eq!(gateway.lines("access.log", 2), [shown.clone(), other.clone()]);
+    assert!(shown.len() == 32 && shown != other, "{shown} {other}");
+}
+
+#[test]
 fn a_limit_that_a_client_meets_is_named_in_the_log() {
     let gateway = gateway().route("return = 204\nmax_body = \"1k\"").start();
 
