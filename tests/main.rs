@@ -111,6 +111,7 @@ mod scenarios {
     /// New configuration and new policies while requests run.
     mod reload {
         mod configuration;
+        mod policy_cache; // large policies are compiled once
         mod policy_files;
         mod under_load; // nothing is lost
     }
@@ -122,10 +123,11 @@ mod scenarios {
         mod demo; // everything in one process
         mod ending; // stop and quit
         mod inspect;
+        mod new; // policy new
         mod service; // sockets from outside, what a service manager is told, another user
         mod simulate; // policies over made-up backends
-        mod test;
-        mod upgrade; // a new process takes over // policy test
+        mod test; // policy test
+        mod upgrade; // a new process takes over
     }
     /// What is written about each request.
     mod access_log;

@@ -70,7 +70,7 @@ impl Running {
         let predecessor = succession::predecessor();
         let identity = loaded.config.user.as_deref().map(Identity::find).transpose();
         let identity = identity.map_err(Failure::System)?;
-        let engine = Engine::new().map_err(Failure::System)?;
+        let engine = Engine::keeping(loaded.config.policy_cache.as_deref()).map_err(Failure::System)?;
         let (socket, admin, pid_file) =
             (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
         let (faults, ended) = crossbeam_channel::unbounded();

@@ -9,14 +9,15 @@ use crate::config::{self, Problems};
 use crate::policy::Engine;
 
 pub(super) fn check(path: &Path) -> Code {
-    let engine = match Engine::new() {
+    let (loaded, mut problems) = config::examine(path);
+    let cache = loaded.as_ref().and_then(|loaded| loaded.config.policy_cache.as_deref());
+    let engine = match Engine::keeping(cache) {
         Ok(engine) => engine,
         Err(error) => {
             eprintln!("{error}");
             return Code::System;
         }
     };
-    let (loaded, mut problems) = config::examine(path);
     let Some(loaded) = loaded else { return refuse(&problems) };
     if !problems.is_empty() {
         problems.extend(app::try_policies(&loaded, &engine));

@@ -122,6 +122,7 @@ pub(super) static TOP: Section = section(
     &[
         key("workers", Number(1, 1024), Otherwise("number of cores"), "worker_processes"),
         key("policies", Path, Value("policies"), ""),
+        key("policy_cache", Path, Otherwise("the user's cache folder"), ""),
         key("control", Path, Value("pointsman.sock"), ""),
         key("pid_file", Path, Otherwise("none is written"), "pid"),
         key("user", Text, Otherwise("it stays who started it"), "user"),

@@ -28,6 +28,8 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// Folder of policy files.
     pub policies: PathBuf,
+    /// Folder in which large policies are kept compiled; none: nowhere.
+    pub policy_cache: Option<PathBuf>,
     /// Socket for commands and pages.
     pub control: PathBuf,
     /// Where to write the process id.

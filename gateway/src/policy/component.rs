@@ -144,8 +144,7 @@ impl Compiled {
         if let Some(error) = validated {
             return Err(LoadError::Broken(error.to_string()));
         }
-        let component = Component::from_binary(engine.wasmtime(), bytes)
-            .map_err(|e| LoadError::Compile(format!("{e:#}")))?;
+        let component = engine.compile(bytes).map_err(|e| LoadError::Compile(format!("{e:#}")))?;
         let imports = imports_of(&component)?;
         let exports = check_exports(&component)?;
         let mut linker = engine.linker();

@@ -7,8 +7,9 @@ pub const WIT_VERSION: &str = "0.1.0";
 
 const PREFIX: &str = "pointsman:policy/";
 
-/// Each file of `wit/`, so that the gateway can pack core modules without them.
-const FILES: [(&str, &str); 11] = [
+/// Each file of `wit/` by its name, so that the gateway can pack core modules, and hand the package
+/// to whoever begins a policy.
+pub const WIT: [(&str, &str); 11] = [
     ("explain.wit", include_str!("../../../wit/explain.wit")),
     ("feedback.wit", include_str!("../../../wit/feedback.wit")),
     ("log.wit", include_str!("../../../wit/log.wit")),
@@ -51,7 +52,7 @@ pub(super) fn fits(version: &str) -> bool {
 /// When the files of `wit/` are wrong, which a test of this module rules out.
 pub(super) fn parse() -> Result<(Resolve, PackageId), String> {
     let mut sources = SourceMap::default();
-    for (path, text) in FILES {
+    for (path, text) in WIT {
         sources.push_str(path, text);
     }
     let group = sources.parse().map_err(|(_, error)| format!("wit/: {error}"))?;

@@ -2,7 +2,9 @@
 
 mod build;
 mod contestant;
+mod examples;
 mod inspect;
+mod new;
 mod simulate;
 mod test;
 
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::Code;
-use crate::policy::{Engine, builtin};
+use crate::policy::{Engine, builtin, usual_cache};
 
 #[derive(Subcommand)]
 pub(super) enum PolicyCommand {
@@ -25,6 +27,8 @@ pub(super) enum PolicyCommand {
     Build(build::Build),
     /// Compare policies over made-up backends in virtual time
     Simulate(simulate::Simulate),
+    /// Make a folder with a policy to begin with
+    New(new::New),
     /// Try a policy before it sees traffic, and print a report card
     Test(test::Test),
 }
@@ -34,6 +38,7 @@ pub(super) fn policy(command: &PolicyCommand) -> Code {
         PolicyCommand::Inspect { policy } => inspect::inspect(policy),
         PolicyCommand::Build(asked) => build::build(asked),
         PolicyCommand::Simulate(asked) => simulate::simulate(asked),
+        PolicyCommand::New(asked) => new::new(asked),
         PolicyCommand::Test(asked) => test::test(asked),
     }
 }
@@ -63,7 +68,7 @@ impl Named {
 }
 
 fn engine() -> Result<Engine, Code> {
-    Engine::new().map_err(|error| {
+    Engine::keeping(usual_cache().as_deref()).map_err(|error| {
         eprintln!("{error}");
         Code::System
     })

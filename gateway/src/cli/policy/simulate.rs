@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Code;
 use super::contestant::contestant;
-use crate::policy::Engine;
+use crate::policy::{Engine, usual_cache};
 use crate::simulate::{Comparison, Contestant, Outcome, SHIPPED, Scenario, Trace, run, shipped, svg, table};
 
 #[derive(Args)]
@@ -76,7 +76,7 @@ fn list() -> Code {
 fn compare_all(asked: &Simulate) -> Result<(), Failed> {
     let scenarios: Vec<(Scenario, Option<Trace>)> =
         asked.scenarios.iter().map(|named| scenario(asked, named)).collect::<Result<_, _>>()?;
-    let engine = Engine::new().map_err(|error| (error, Code::System))?;
+    let engine = Engine::keeping(usual_cache().as_deref()).map_err(|error| (error, Code::System))?;
     let contestant = |named: &String| contestant(&engine, &asked.policies_folder, named).map_err(refused);
     let contestants: Vec<Contestant> = asked.policies.iter().map(contestant).collect::<Result<_, _>>()?;
     let mut comparisons = Vec::new();

@@ -15,13 +15,14 @@ mod trust;
 mod upstream;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fields::{Fields, wrong_type};
 use super::file::{Entry, File, Node, Value};
 use super::keys::{self, Section};
 use super::model::{Config, Limits, Pages, Sandbox};
 use super::problems::Findings;
+use crate::policy::usual_cache;
 
 /// The top of one file: its keys, and the folder its paths start from.
 pub(super) struct Top<'a> {
@@ -121,6 +122,7 @@ pub(super) fn config(main: &Top<'_>, tops: &[&Top<'_>], findings: &mut Findings)
     Config {
         workers: workers(top, findings),
         policies: top.path("policies", findings).unwrap_or_default(),
+        policy_cache: policy_cache(top, findings),
         control: top.path("control", findings).unwrap_or_default(),
         pid_file: top.path("pid_file", findings),
         user: top.text("user", findings).map(|text| text.text.to_owned()),
@@ -142,6 +144,15 @@ fn workers(top: &Fields<'_>, findings: &mut Findings) -> NonZeroUsize {
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let written = top.number("workers", findings);
     written.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)).unwrap_or_else(cores)
+}
+
+/// The folder that is named, none for `off`, else the usual one.
+fn policy_cache(top: &Fields<'_>, findings: &mut Findings) -> Option<PathBuf> {
+    match top.text("policy_cache", findings) {
+        Some(text) if text.text == "off" => None,
+        Some(text) => top.path_of(text, findings),
+        None => usual_cache(),
+    }
 }
 
 fn sandbox(fields: &Fields<'_>, findings: &mut Findings) -> Sandbox {
