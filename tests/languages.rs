@@ -319,3 +319,21 @@ fn assemblyscript() {
         holds("assemblyscript", &built);
     }
 }
+
+#[test]
+fn go() {
+    // Older ones cannot export functions with names of one's choice.
+    if installed("go") && go_version().is_some_and(|minor| minor < 24) {
+        return eprintln!("skipped: go, because it is older than 1.24");
+    }
+    if let Some(built) = built("go", &["go"]) {
+        holds("go", &built);
+    }
+}
+
+/// The 24 of "go version go1.24.3 linux/amd64".
+fn go_version() -> Option<u32> {
+    let said = Command::new("go").arg("version").output().ok()?.stdout;
+    let said = String::from_utf8(said).ok()?;
+    said.split("go1.").nth(1)?.split(['.', ' ']).next()?.parse().ok()
+}

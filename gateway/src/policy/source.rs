@@ -11,6 +11,10 @@ use wit_parser::WorldId;
 use super::error::LoadError;
 use super::{package, text};
 
+/// The module of WASI as it was before components; Go still links it into everything.
+const SYSTEM: &str = "wasi_snapshot_preview1";
+const ADAPTER: &[u8] = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
+
 /// What a Wasm binary contains, as far as packing needs to know.
 #[derive(Default)]
 struct Core {
@@ -37,7 +41,8 @@ pub fn to_component<'a>(name: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Lo
         check_core_imports(&core)?;
         embed_wit(&mut module, &exported_interfaces(&core)?)?;
     }
-    pack(&module).map(Cow::Owned)
+    let system = core.imports.iter().any(|(module, _)| module == SYSTEM);
+    pack(&module, system).map(Cow::Owned)
 }
 
 /// Text becomes binary; binary passes through.
@@ -86,6 +91,7 @@ fn check_rules(binary: &[u8]) -> Result<(), LoadError> {
 fn check_core_imports(core: &Core) -> Result<(), LoadError> {
     for (module, name) in &core.imports {
         match package::ours(module) {
+            _ if module == SYSTEM => {}
             Some((interface, version)) if package::IMPORTS.contains(&interface) => {
                 if version != package::WIT_VERSION {
                     return Err(LoadError::WrongVersion { found: module.clone() });
@@ -160,8 +166,15 @@ fn world_of(interfaces: &BTreeSet<&str>) -> Result<(wit_parser::Resolve, WorldId
     Ok((resolve, world))
 }
 
-fn pack(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let encoder = ComponentEncoder::default().validate(true).module(module);
+/// `system`: does it import WASI as it was before components? Then an adapter goes in, which asks for
+/// today's WASI, behind which there is nothing (`wasi.rs`).
+fn pack(module: &[u8], system: bool) -> Result<Vec<u8>, LoadError> {
+    let mut encoder = ComponentEncoder::default().validate(true).module(module);
+    if system {
+        // Go cannot hand out memory before its runtime is up, and the adapter wants some at once.
+        let adapt = |e: ComponentEncoder| e.realloc_via_memory_grow(true).adapter(SYSTEM, ADAPTER);
+        encoder = encoder.and_then(adapt);
+    }
     encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| {
         let error = format!("{error:#}");
         // Where in the packer it came up helps nobody; the function and its types follow.
@@ -215,6 +228,15 @@ mod tests {
         let error = error("wants_the_clock");
         assert!(error.contains("imports `wasi:clocks/monotonic-clock@0.2.6#now`"), "{error}");
         assert!(error.contains("may import `pointsman:policy/stats@0.1.0`"), "{error}");
+    }
+
+    #[test]
+    fn the_wasi_of_before_components_is_adapted_and_has_nothing_behind_it() {
+        let import = "(import \"wasi_snapshot_preview1\" \"sched_yield\" (func (result i32)))";
+        let text = String::from_utf8(guests::text("first")).unwrap().replacen("(module", &format!("(module {import}"), 1);
+        let policy = crate::policy::Policy::load(guests::engine(), "go", text.as_bytes()).unwrap();
+        assert!(policy.imports().iter().all(|import| import.starts_with("wasi:")), "{:?}", policy.imports());
+        assert!(policy.instantiate(guests::birth(2)).is_ok());
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(super) const EXAMPLES: &[Example] = &[
     example!("wat", "WebAssembly text", needs "nothing but pointsman", "README.md", "build.sh", "least_wait.wat"),
     example!("assemblyscript", "AssemblyScript", needs "Node.js",
         "README.md", "build.sh", "package.json", "least_wait.ts", "rename.mjs"),
+    example!("go", "Go", needs "Go 1.24 or newer",
+        "README.md", "build.sh", "go.mod", "least_wait.go", "border.go"),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,3 @@
+module least_wait
+
+go 1.24
