@@ -94,11 +94,13 @@ mod scenarios {
     /// The policies that come with the gateway.
     mod policies {
         mod balancing; // round_robin, random, weights
+        mod canary; // decides for a share, and goes back
         mod exports; // feedback, timer, state, explain; and what a policy may ask
         mod hashing; // ip_hash, hash, consistent
         mod load_aware; // least_conn, fair
         mod own; // a file in `policies/`
         mod reports; // weighted_report
+        mod shadow; // asked and not obeyed
     }
     /// A bad policy never costs a request.
     mod bad_guests {
@@ -124,6 +126,7 @@ mod scenarios {
         mod ending; // stop and quit
         mod inspect;
         mod new; // policy new
+        mod record; // picks written down, made again, explained
         mod service; // sockets from outside, what a service manager is told, another user
         mod simulate; // policies over made-up backends
         mod test; // policy test

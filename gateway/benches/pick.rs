@@ -18,7 +18,10 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pointsman::policy::{Ask, Birth, Engine, Facts, Fallback, Instance, Limits, Policy};
+use pointsman::policy::{
+    Ask, Beside, Birth, Engine, Facts, Fallback, Instance, Limits, Picker, Policy, Roster, Rules, Shadow,
+    ShadowBook,
+};
 use pointsman::stats::{BackendStats, Outcome, UpstreamStats, Verdict};
 use pointsman::upstream::{Backend, Candidates, Resolver};
 
@@ -197,6 +200,31 @@ fn births(criterion: &mut Criterion<CpuTime>) {
     }
 }
 
+/// What a picker adds to its instance, alone and with a shadow that is asked each time. A shadow may
+/// add its own pick and a fifth of that.
+fn pickers(criterion: &mut Criterion<CpuTime>) {
+    let engine = Engine::new().expect("an engine");
+    let Some(policy) = load(&engine, "least_conn") else { return };
+    let candidates = candidates(10);
+    let instance = || policy.instantiate(birth(&candidates, "{}")).expect("an instance");
+    let names: Box<[Arc<str>]> =
+        candidates.backends.iter().map(|backend| Arc::clone(&backend.name)).collect();
+    let book = Arc::new(ShadowBook::new(Arc::clone(&policy), "{}", names, 1));
+    let shadow = |share| Shadow::new(instance(), Arc::clone(&book), 0, share, 1);
+    let cases = [("alone", vec![]), ("shadow at 0", vec![shadow(0.0)]), ("shadow at 1", vec![shadow(1.0)])];
+    let mut group = criterion.benchmark_group("picker/least_conn");
+    for (name, shadows) in cases {
+        let roster = Arc::new(Roster::new("bench".into(), Rules::default(), 1));
+        let picker = Picker::new(Arc::clone(&candidates), Some(instance()), roster, 0, 1, Arc::new(|_| ()));
+        let mut picker = picker.with(Beside::new(None, None, shadows));
+        let mut requests = Requests::new();
+        group.bench_function(name, |b| {
+            b.iter(|| black_box(picker.pick(requests.ask, &mut requests.facts)));
+        });
+    }
+    group.finish();
+}
+
 fn quick() -> Criterion<CpuTime> {
     Criterion::default()
         .with_measurement(CpuTime)
@@ -205,5 +233,5 @@ fn quick() -> Criterion<CpuTime> {
         .measurement_time(Duration::from_secs(1))
 }
 
-criterion_group! { name = benches; config = quick(); targets = picks, fallback, births }
+criterion_group! { name = benches; config = quick(); targets = picks, pickers, fallback, births }
 criterion_main!(benches);

@@ -1,6 +1,5 @@
 //! The gateway, running.
 
-use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +18,7 @@ pub struct Gateway {
     child: Child,
     log: Arc<Mutex<String>>,
     addresses: Vec<String>,
-    successor: RefCell<Option<Pid>>,
+    successor: Mutex<Option<Pid>>,
 }
 
 impl Gateway {
@@ -31,7 +30,7 @@ impl Gateway {
         prepare(&mut command);
         let mut child = command.spawn().expect("the gateway's binary runs");
         let log = follow(child.stderr.take().expect("a pipe"));
-        let mut gateway = Self { plan, child, log, addresses: vec![], successor: RefCell::default() };
+        let mut gateway = Self { plan, child, log, addresses: vec![], successor: Mutex::default() };
         gateway.wait_until_it_listens();
         gateway
     }
@@ -165,7 +164,13 @@ impl Gateway {
     /// Runs a command of the binary (`reload`, `stop`, `quit`, `check`) for this gateway.
     #[track_caller]
     pub fn command(&self, command: &str) -> Finished {
-        pointsman(&[command, "-c", &self.plan.path().display().to_string()])
+        self.run(&[command])
+    }
+
+    /// Runs a command with arguments for this gateway.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        pointsman(&[arguments, &["-c", &self.plan.path().display().to_string()]].concat())
     }
 
     /// Lets a new process take over, which is then the one that is killed at the end.
@@ -174,7 +179,7 @@ impl Gateway {
         let finished = self.command("upgrade");
         let number = finished.stdout.split_whitespace().nth(1).and_then(|word| word.parse().ok());
         assert!(finished.code == 0 && number.is_some(), "{finished:?}");
-        self.successor.replace(number.and_then(Pid::from_raw));
+        *self.successor.lock().expect("nobody panics with it") = number.and_then(Pid::from_raw);
     }
 
     /// Reloads; fails the test when that is refused.
@@ -253,7 +258,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(successor) = self.successor.take() {
+        if let Some(successor) = self.successor.lock().ok().and_then(|mut held| held.take()) {
             let _ = kill_process(successor, Signal::KILL);
         }
         let log = self.log();

@@ -29,6 +29,14 @@ pub fn post(socket: &Path, path: &str) -> io::Result<Answer> {
     ask(socket, "POST", path, ANSWER)
 }
 
+/// Gives a command that takes its time: the answer may be so much later.
+///
+/// # Errors
+/// As [`post`].
+pub fn post_and_wait(socket: &Path, path: &str, patience: Duration) -> io::Result<Answer> {
+    ask(socket, "POST", path, ANSWER + patience)
+}
+
 /// Gets a page from the gateway behind this socket.
 ///
 /// # Errors

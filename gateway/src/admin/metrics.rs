@@ -3,6 +3,8 @@
 //! Nothing is counted here: a scrape takes a snapshot and writes it down. `docs/metrics.md` lists
 //! the same metrics for people; a test compares the two.
 
+mod understudies;
+
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -41,6 +43,8 @@ impl Collector for Scrape {
         handshakes(&self.0.listeners, &mut families)?;
         certificates(&self.0, &mut families)?;
         policies(&self.0.upstreams, &mut families)?;
+        understudies::shadows(&self.0.upstreams, &mut families)?;
+        understudies::canaries(&self.0.upstreams, &mut families)?;
         backends(&self.0.upstreams, &mut families)
     }
 }

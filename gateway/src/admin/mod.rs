@@ -12,12 +12,15 @@ mod pages;
 mod server;
 mod snapshot;
 mod socket;
+mod wish;
 
 pub use server::{Admin, Place};
 pub use snapshot::{
-    BackendSnapshot, CertificateSnapshot, Connections, LimitSnapshot, ListenerSnapshot, PolicySnapshot,
-    PolicyState, Requests, Snapshot, TlsSnapshot, UpstreamSnapshot,
+    ArmSnapshot, BackendSnapshot, CanarySnapshot, CertificateSnapshot, Connections, LimitSnapshot,
+    ListenerSnapshot, PolicySnapshot, PolicyState, Requests, ShadowSnapshot, Snapshot, TlsSnapshot,
+    UpstreamSnapshot,
 };
+pub use wish::{Wish, escaped};
 
 /// What the admin server can ask of a gateway.
 pub trait Gateway: Send + Sync + 'static {
@@ -40,6 +43,22 @@ pub trait Gateway: Send + Sync + 'static {
     fn upgrade(&self) -> Result<String, String>;
     /// Opens the log files again by their names.
     fn reopen(&self);
+    /// Records picks until the wish is fulfilled or its patience runs out; called on a thread that
+    /// may block. The answer is the recording, a whole file.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn record(&self, wish: &Wish) -> Result<String, String>;
+    /// Explains the next pick of an upstream, as JSON; called on a thread that may block.
+    ///
+    /// # Errors
+    /// Why it cannot; also when nobody was picked for in time.
+    fn explain(&self, wish: &Wish) -> Result<String, String>;
+    /// Lets the canary of an upstream decide for all requests, or for none.
+    ///
+    /// # Errors
+    /// There is no such upstream, or it has no canary.
+    fn decide(&self, wish: &Wish, promote: bool) -> Result<String, String>;
     /// What there is to know right now.
     fn snapshot(&self) -> Snapshot;
 }

@@ -7,7 +7,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-use super::{Gateway, metrics};
+use super::{Gateway, Wish, metrics};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub(super) enum Door {
 
 type Answer = Response<Full<Bytes>>;
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// Method, path and what is to be found there.
-static ENDPOINTS: [(Method, &str, &str); 9] = [
+static ENDPOINTS: [(Method, &str, &str); 13] = [
     (Method::GET, "/", "this list"),
     (Method::GET, "/ready", "200 while new requests are welcome, 503 while the gateway drains"),
     (Method::GET, "/state", "everything there is to know, as JSON"),
@@ -31,6 +33,14 @@ static ENDPOINTS: [(Method, &str, &str); 9] = [
         "/reload",
         "put the configuration as it is on disk in force; 422 and the reasons if it is bad",
     ),
+    (
+        Method::POST,
+        "/record",
+        "record picks; answers with the recording (?upstream=, requests=, seconds=, headers=)",
+    ),
+    (Method::POST, "/explain", "explain the next pick, as JSON (?upstream=, seconds=)"),
+    (Method::POST, "/promote", "let the canary decide for all requests (?upstream=)"),
+    (Method::POST, "/rollback", "let the canary decide for none (?upstream=)"),
     (Method::POST, "/reopen", "open the log files again"),
     (Method::POST, "/quit", "stop when the last request has ended"),
     (Method::POST, "/stop", "stop at once"),
@@ -57,6 +67,10 @@ pub(super) async fn answer<B>(request: &Request<B>, door: Door, gateway: &Arc<dy
     match path {
         "/reload" => in_its_time(gateway, |gateway| gateway.reload()).await,
         "/upgrade" => in_its_time(gateway, |gateway| gateway.upgrade()).await,
+        "/record" => wished(request.uri().query(), gateway, TEXT, |g, w| g.record(w)).await,
+        "/explain" => wished(request.uri().query(), gateway, "application/json", |g, w| g.explain(w)).await,
+        "/promote" => wished(request.uri().query(), gateway, TEXT, |g, w| g.decide(w, true)).await,
+        "/rollback" => wished(request.uri().query(), gateway, TEXT, |g, w| g.decide(w, false)).await,
         "/reopen" => done(|| gateway.reopen(), "the log files are being opened again"),
         "/quit" => done(|| gateway.quit(), "quitting: requests in flight are served to their end"),
         "/stop" => done(|| gateway.stop(), "stopping"),
@@ -78,6 +92,25 @@ async fn in_its_time(
         Ok(Ok(sentence)) => text(StatusCode::OK, sentence),
         Ok(Err(reasons)) => text(StatusCode::UNPROCESSABLE_ENTITY, reasons),
         Err(broken) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("the command broke off: {broken}")),
+    }
+}
+
+/// A command that waits for requests to come.
+async fn wished(
+    query: Option<&str>,
+    gateway: &Arc<dyn Gateway>,
+    content_type: &'static str,
+    act: fn(&dyn Gateway, &Wish) -> Result<String, String>,
+) -> Answer {
+    let wish = match Wish::read(query.unwrap_or_default()) {
+        Ok(wish) => wish,
+        Err(why) => return text(StatusCode::BAD_REQUEST, why),
+    };
+    let gateway = Arc::clone(gateway);
+    match tokio::task::spawn_blocking(move || act(gateway.as_ref(), &wish)).await {
+        Ok(Ok(done)) => typed(StatusCode::OK, content_type, done),
+        Ok(Err(why)) => text(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Err(broken) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {broken}")),
     }
 }
 
@@ -114,7 +147,7 @@ fn text(status: StatusCode, mut text: String) -> Answer {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    typed(status, "text/plain; charset=utf-8", text)
+    typed(status, TEXT, text)
 }
 
 fn typed(status: StatusCode, content_type: &'static str, body: String) -> Answer {

@@ -229,7 +229,7 @@ mod tests {
     fn at(socket: &Path, tcp: Option<SocketAddr>) -> Place<'_> {
         Place { socket, tcp, inherited: None, succeeds: false }
     }
-    use crate::admin::{Snapshot, client};
+    use crate::admin::{Snapshot, Wish, client};
 
     /// Writes down what it is asked to do, and refuses to reload when told so.
     #[derive(Default)]
@@ -262,6 +262,18 @@ mod tests {
 
         fn reopen(&self) {
             self.note("reopen");
+        }
+        fn record(&self, wish: &Wish) -> Result<String, String> {
+            self.note("record");
+            Ok(wish.query())
+        }
+        fn explain(&self, wish: &Wish) -> Result<String, String> {
+            self.note("explain");
+            Err(format!("nobody asked {:?}", wish.upstream))
+        }
+        fn decide(&self, _: &Wish, promote: bool) -> Result<String, String> {
+            self.note(if promote { "promote" } else { "rollback" });
+            Ok("done".into())
         }
         fn snapshot(&self) -> Snapshot {
             Snapshot { generation: 7, draining: self.draining, ..Snapshot::default() }
@@ -375,6 +387,19 @@ mod tests {
         let error = Admin::start(at(&socket, Some(address)), Arc::new(Recorder::default())).unwrap_err();
         assert!(error.to_string().contains(&format!("the admin address {address}")), "{error}");
         assert!(!socket.exists());
+    }
+
+    #[test]
+    fn what_is_wished_for_stands_behind_the_path() {
+        let running = start(Recorder::default());
+        let wish = Wish { requests: 7, ..Wish::default() };
+        assert_eq!(running.post(&format!("/record?{}", wish.query())), (200, wish.query()));
+        let (status, why) = running.post("/explain?upstream=a");
+        assert_eq!((status, why.trim_end()), (422, "nobody asked Some(\"a\")"));
+        assert_eq!(running.post("/record?requests=many").0, 400);
+        assert_eq!(running.post("/promote"), (200, "done".into()));
+        assert_eq!(running.post("/rollback?upstream=a").0, 200);
+        assert_eq!(*running.recorder.asked.lock().unwrap(), ["record", "explain", "promote", "rollback"]);
     }
 
     #[test]

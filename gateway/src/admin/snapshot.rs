@@ -166,6 +166,72 @@ pub struct PolicySnapshot {
     pub abstained: u64,
     /// Picks that refused the request.
     pub rejected: u64,
+    /// Policies that are asked beside it, and not obeyed.
+    pub shadows: Vec<ShadowSnapshot>,
+    /// The policy that decides for a share of the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanarySnapshot>,
+}
+
+/// A policy that is asked and not obeyed. Counts since its version stands there, for the candidates
+/// that there are.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ShadowSnapshot {
+    /// Its name.
+    pub policy: String,
+    /// Its version.
+    pub version: String,
+    /// Picks that it was asked for.
+    pub picks: u64,
+    /// Those in which it named whom the gateway chose.
+    pub agreed: u64,
+    /// Mean time of one of its picks, nanoseconds.
+    pub pick_ns: u64,
+    /// For each candidate how often it would have been chosen.
+    pub chosen: BTreeMap<String, u64>,
+    /// Most of these relative to what the weights are for; 1 is perfect.
+    pub imbalance: f64,
+    /// Faults. Each ends it in one worker until the next reload.
+    pub faults: u64,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_fault: Option<String>,
+}
+
+/// A policy that decides for a share of the requests.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CanarySnapshot {
+    /// Its name.
+    pub policy: String,
+    /// Its version.
+    pub version: String,
+    /// `trying`, `promoted` (it decides for all) or `returned` (for none).
+    pub state: &'static str,
+    /// Why it stands there, if it is not by configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Share of the requests that it decides for now, 0 to 1.
+    pub share: f64,
+    /// Attempts whose backends it chose.
+    pub canary: ArmSnapshot,
+    /// Attempts of the policy that it is compared with.
+    pub main: ArmSnapshot,
+}
+
+impl CanarySnapshot {
+    /// What `state` can be.
+    pub const STATES: [&'static str; 3] = ["trying", "promoted", "returned"];
+}
+
+/// Attempts whose backends one policy chose.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct ArmSnapshot {
+    /// Attempts ended.
+    pub attempts: u64,
+    /// Those that failed, and requests that the policy refused.
+    pub failures: u64,
+    /// Mean response time of the others, microseconds.
+    pub mean_us: f64,
 }
 
 /// Who picks for an upstream.

@@ -9,7 +9,11 @@ use super::listeners;
 use crate::config::{Loaded, Place, Problems, model};
 use crate::forward::{Generation, Limits, Pages, Route, Upstream};
 use crate::observe::AccessLog;
-use crate::policy::{Birth, Engine, Instance, Limits as Budget, Policy, Report, Roster, Rules, try_out};
+use crate::policy::recording::Recorder;
+use crate::policy::{
+    Beside, Birth, Canary, CanaryBook, Engine, Instance, Limits as Budget, Policy, Report, Roster, Rules,
+    Shadow, ShadowBook, try_out,
+};
 use crate::route::Table;
 use crate::stats::UpstreamStats;
 use crate::template::Variable;
@@ -35,6 +39,24 @@ pub(super) struct Making {
     pub(super) candidates: Arc<Candidates>,
     pub(super) roster: Arc<Roster>,
     pub(super) report: Report,
+    pub(super) shadows: Vec<Understudy<ShadowBook>>,
+    pub(super) shadow_share: f64,
+    pub(super) canary: Option<Understudy<CanaryBook>>,
+}
+
+/// A policy that stands beside the one that serves: what its instances are made of, and its book.
+#[derive(Debug)]
+pub(super) struct Understudy<B> {
+    pub(super) policy: Arc<Policy>,
+    pub(super) options: String,
+    pub(super) book: Arc<B>,
+}
+
+impl<B> Clone for Understudy<B> {
+    fn clone(&self) -> Self {
+        let (policy, book) = (Arc::clone(&self.policy), Arc::clone(&self.book));
+        Self { policy, options: self.options.clone(), book }
+    }
 }
 
 impl Making {
@@ -45,13 +67,34 @@ impl Making {
         seed: u64,
         state: Option<&[u8]>,
     ) -> Result<Instance, crate::policy::BirthError> {
-        policy.instantiate(Birth {
-            options: &self.options,
-            candidates: Arc::clone(&self.candidates),
-            seed,
-            state,
-            limits: self.limits,
-        })
+        policy.instantiate(self.birth(seed, state))
+    }
+
+    /// What an instance for one worker is born with.
+    pub(super) fn birth<'a>(&'a self, seed: u64, state: Option<&'a [u8]>) -> Birth<'a> {
+        let (options, candidates) = (self.options.as_str(), Arc::clone(&self.candidates));
+        Birth { options, candidates, seed, state, limits: self.limits }
+    }
+
+    /// Who stands beside the policy in one worker, besides a recorder. `seed` gives each a seed.
+    pub(super) fn beside(&self, worker: usize, recorder: Option<Recorder>, seed: impl Fn() -> u64) -> Beside {
+        let shadows = self.shadows.iter().filter_map(|shadow| {
+            let instance = self.understudy(shadow, seed())?;
+            Some(Shadow::new(instance, Arc::clone(&shadow.book), worker, self.shadow_share, seed()))
+        });
+        let canary = self.canary.as_ref().and_then(|canary| {
+            let instance = self.understudy(canary, seed())?;
+            Some(Canary::new(instance, Arc::clone(&canary.book), seed()))
+        });
+        Beside::new(recorder, canary, shadows.collect())
+    }
+
+    /// An instance of a policy that was tried; should it fail all the same, nobody stands there.
+    fn understudy<B>(&self, understudy: &Understudy<B>, seed: u64) -> Option<Instance> {
+        let born =
+            understudy.policy.instantiate(Birth { options: &understudy.options, ..self.birth(seed, None) });
+        let name = understudy.policy.name();
+        born.inspect_err(|error| tracing::error!("upstream {}: policy {name}: {error}", self.upstream)).ok()
     }
 }
 
@@ -165,33 +208,33 @@ impl Builder<'_> {
 
     /// Loads and tries the policy of an upstream.
     fn making(
-        &self,
+        &mut self,
         configured: &model::Upstream,
         upstream: &Upstream,
         stats: Arc<UpstreamStats>,
         roster: Arc<Roster>,
     ) -> Result<Making, (Place, String, String)> {
         let config = &self.loaded.config;
-        let place = configured.policy.place;
-        let shelf = Shelf::new(&config.policies);
-        let policy = shelf
-            .load(self.engine, &configured.policy.name)
-            .map_err(|(message, help)| (place, message, help))?;
         let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
         if candidates.backends.is_empty() {
             // No policy is ever asked to choose from nothing, so this one cannot be tried.
             let message = format!("upstream `{}` has no backend in service", upstream.name);
             return Err((configured.place, message, String::new()));
         }
-        let options = serde_json::Value::Object(configured.policy.options.clone()).to_string();
         let limits = budget(&config.sandbox);
-        let birth =
-            Birth { options: &options, candidates: Arc::clone(&candidates), seed: 1, state: None, limits };
-        let report = try_out(&policy, &birth).map_err(|error| {
-            let message =
-                format!("upstream `{}`: policy `{}` failed its trial: {error}", upstream.name, policy.name());
-            (place, message, String::new())
-        })?;
+        let (policy, options, report) = self.tried(&configured.policy, &candidates, limits)?;
+        let mut shadows = Vec::new();
+        for shadow in &configured.shadows {
+            let (policy, options, _) = self.tried(shadow, &candidates, limits)?;
+            let book = self.known.shadow(&candidates, &policy, &options, config.workers.get());
+            shadows.push(Understudy { policy, options, book });
+        }
+        let mut canary = None;
+        if let Some(model::Canary { policy, rules }) = &configured.canary {
+            let (policy, options, _) = self.tried(policy, &candidates, limits)?;
+            let book = self.known.canary(&upstream.name, &policy, &options, *rules);
+            canary = Some(Understudy { policy, options, book });
+        }
         Ok(Making {
             upstream: Arc::clone(&upstream.name),
             policy,
@@ -201,7 +244,32 @@ impl Builder<'_> {
             candidates,
             roster,
             report,
+            shadows,
+            shadow_share: configured.shadow_share,
+            canary,
         })
+    }
+
+    /// Loads a policy and tries it with its options and the real candidates.
+    fn tried(
+        &self,
+        configured: &model::Policy,
+        candidates: &Arc<Candidates>,
+        limits: Budget,
+    ) -> Result<(Arc<Policy>, String, Report), (Place, String, String)> {
+        let shelf = Shelf::new(&self.loaded.config.policies);
+        let place = configured.place;
+        let policy =
+            shelf.load(self.engine, &configured.name).map_err(|(message, help)| (place, message, help))?;
+        let options = serde_json::Value::Object(configured.options.clone()).to_string();
+        let birth =
+            Birth { options: &options, candidates: Arc::clone(candidates), seed: 1, state: None, limits };
+        let report = try_out(&policy, &birth).map_err(|error| {
+            let (upstream, name) = (&candidates.upstream, policy.name());
+            let message = format!("upstream `{upstream}`: policy `{name}` failed its trial: {error}");
+            (place, message, String::new())
+        })?;
+        Ok((policy, options, report))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
 use crate::listen::{self, Bound, Capacity, Inherited};
 use crate::observe::{AccessLog, Log};
+use crate::policy::recording::Recorders;
 use crate::policy::{Ended, Engine, Instance, Picker, Sink};
 use crate::stats::clock;
 
@@ -40,6 +41,8 @@ pub(super) struct Control {
     crew: Option<Crew>,
     faults: Sender<Ended>,
     ages: u64,
+    /// Upstreams whose picks are being recorded.
+    pub(super) recording: Vec<Arc<str>>,
     /// What to announce.
     news: Vec<String>,
 }
@@ -89,6 +92,7 @@ impl Control {
             crew: None,
             faults,
             ages: 0,
+            recording: Vec::new(),
             news: Vec::new(),
         };
         let terms = listeners::prepare(&control.terminators, &control.loaded)
@@ -142,7 +146,10 @@ impl Control {
     /// Reads the configuration again and puts it in force, all of it or nothing.
     pub(super) fn reload(&mut self) -> Result<String, Refused> {
         let loaded = config::load(&self.path).map_err(|problems| problems.to_string())?;
-        self.makings.iter().for_each(|making| making.roster.pardon());
+        for making in &self.makings {
+            making.roster.pardon();
+            making.canary.iter().for_each(|canary| canary.book.pardon(clock::now()));
+        }
         self.renew(Arc::new(loaded))
     }
 
@@ -364,14 +371,41 @@ impl Control {
         self.ages += 1;
         let making = &self.makings[upstream];
         let instance = self.instance(making, state);
-        Picker::new(
-            Arc::clone(&making.candidates),
-            instance,
-            Arc::clone(&making.roster),
-            worker,
-            self.ages,
-            self.sink(),
-        )
+        let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
+        let picker = Picker::new(candidates, instance, roster, worker, self.ages, self.sink());
+        picker.with(making.beside(worker, None, random_seed))
+    }
+
+    /// Gives all workers other pickers for an upstream, by index, which take over what the policies
+    /// hand over; with `recorders` pickers that are recorded.
+    pub(super) fn renew_pickers(&mut self, upstream: usize, recorders: Option<&Recorders>) {
+        let saved = self.crew.as_ref().map(|crew| crew.save_one(upstream)).unwrap_or_default();
+        for (worker, state) in saved.into_iter().enumerate() {
+            let recorded = recorders
+                .and_then(|recorders| self.recorded_picker(upstream, worker, state.as_deref(), recorders));
+            let picker = recorded.unwrap_or_else(|| self.picker(upstream, worker, state.as_deref()));
+            if let Some(crew) = &self.crew {
+                crew.replace(worker, self.generation.number, upstream, picker);
+            }
+        }
+    }
+
+    /// A picker whose instance is recorded; none when there is no instance.
+    fn recorded_picker(
+        &mut self,
+        upstream: usize,
+        worker: usize,
+        state: Option<&[u8]>,
+        recorders: &Recorders,
+    ) -> Option<Picker> {
+        self.ages += 1;
+        let making = &self.makings[upstream];
+        let policy = making.roster.serving()?;
+        let birth = making.birth(random_seed(), state);
+        let (instance, recorder) = recorders.born(&policy, birth, worker, clock::now()).ok()?;
+        let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
+        let picker = Picker::new(candidates, Some(instance), roster, worker, self.ages, self.sink());
+        Some(picker.with(making.beside(worker, Some(recorder), random_seed)))
     }
 
     fn instance(&self, making: &Making, state: Option<&[u8]>) -> Option<Instance> {

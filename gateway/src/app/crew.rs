@@ -67,6 +67,17 @@ impl Crew {
         replies.into_iter().map(|answer| answer.recv_timeout(PATIENCE).unwrap_or_default()).collect()
     }
 
+    /// What the policy of one upstream wants to hand over, in each worker.
+    pub(super) fn save_one(&self, upstream: usize) -> Vec<Option<Vec<u8>>> {
+        let ask = |hand: &Hand| {
+            let (reply, answer) = crossbeam_channel::bounded(1);
+            self.order(hand, Order::SaveOne(upstream, reply));
+            answer
+        };
+        let replies: Vec<_> = self.hands.iter().map(ask).collect();
+        replies.into_iter().map(|answer| answer.recv_timeout(PATIENCE).unwrap_or_default()).collect()
+    }
+
     /// Puts a generation in force in all workers and waits until it is.
     pub(super) fn put_in_force(&self, shifts: Vec<Shift>) {
         let (done, all) = crossbeam_channel::bounded(self.hands.len());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::config::model;
 use crate::forward::{ConnectionLimit, Limits, RateLimit};
 use crate::limit::{AtOnce, Rates, Tally};
-use crate::policy::{Roster, Rules};
-use crate::stats::{BackendStats, UpstreamStats};
-use crate::upstream::{Backend, Identity, Protocol, Resolver, Tls, TlsSettings};
+use crate::policy::{CanaryBook, CanaryRules, Policy, Roster, Rules, ShadowBook};
+use crate::stats::{BackendStats, UpstreamStats, clock};
+use crate::upstream::{Backend, Candidates, Identity, Protocol, Resolver, Tls, TlsSettings};
 
 /// Everything that a reload must not reset: statistics, resolved names, connection pools, and
 /// the books on policies. What no generation names any more is forgotten with the next commit.
@@ -16,6 +16,8 @@ use crate::upstream::{Backend, Identity, Protocol, Resolver, Tls, TlsSettings};
 pub(super) struct Known {
     backends: HashMap<Identity, Lasting>,
     upstreams: HashMap<Arc<str>, (Arc<UpstreamStats>, Arc<Roster>)>,
+    shadows: HashMap<Arc<str>, Vec<Arc<ShadowBook>>>,
+    canaries: HashMap<Arc<str>, Arc<CanaryBook>>,
     rates: HashMap<Box<str>, (Kept, Arc<Rates>, Arc<Tally>)>,
     counts: HashMap<Box<str>, (Kept, Arc<AtOnce>, Arc<Tally>)>,
     /// Slots are never used twice: a connection that a late request gives back must not end up
@@ -177,9 +179,47 @@ impl Known {
         Limits { rates, at_once: at_once.collect() }
     }
 
+    /// The book on a shadow of an upstream; the one there is, if nothing about it has changed.
+    pub(super) fn shadow(
+        &mut self,
+        candidates: &Candidates,
+        policy: &Arc<Policy>,
+        options: &str,
+        workers: usize,
+    ) -> Arc<ShadowBook> {
+        let names: Box<[Arc<str>]> = candidates.backends.iter().map(|b| Arc::clone(&b.name)).collect();
+        let books = self.shadows.entry(Arc::clone(&candidates.upstream)).or_default();
+        if let Some(book) = books.iter().find(|book| book.fits(policy, options, &names, workers)) {
+            return Arc::clone(book);
+        }
+        books.retain(|book| book.policy().name() != policy.name());
+        let book = Arc::new(ShadowBook::new(Arc::clone(policy), options, names, workers));
+        books.push(Arc::clone(&book));
+        book
+    }
+
+    /// The book on the canary of an upstream; the one there is, if nothing about it has changed.
+    pub(super) fn canary(
+        &mut self,
+        upstream: &Arc<str>,
+        policy: &Arc<Policy>,
+        options: &str,
+        rules: CanaryRules,
+    ) -> Arc<CanaryBook> {
+        if let Some(book) = self.canaries.get(upstream).filter(|book| book.fits(policy, options, &rules)) {
+            return Arc::clone(book);
+        }
+        let (name, policy) = (Arc::clone(upstream), Arc::clone(policy));
+        let book = Arc::new(CanaryBook::new(name, policy, options, rules, clock::now()));
+        self.canaries.insert(Arc::clone(upstream), Arc::clone(&book));
+        book
+    }
+
     /// Forgets what is not in `upstreams` or does not satisfy `keep`.
     pub(super) fn retain(&mut self, upstreams: &[Arc<str>], keep: impl Fn(usize) -> bool) {
         self.upstreams.retain(|name, _| upstreams.contains(name));
+        self.shadows.retain(|name, _| upstreams.contains(name));
+        self.canaries.retain(|name, _| upstreams.contains(name));
         self.backends.retain(|_, lasting| keep(lasting.slot));
     }
 }

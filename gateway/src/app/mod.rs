@@ -11,6 +11,7 @@ mod mend;
 mod notify;
 mod picture;
 mod pid_file;
+mod record;
 mod run;
 mod settings;
 mod shared;

@@ -2,18 +2,19 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::build::Making;
+use super::build::{Making, Understudy};
 use super::control::Control;
 use crate::admin::{
-    BackendSnapshot, CertificateSnapshot, Connections, LimitSnapshot, ListenerSnapshot, PolicySnapshot,
-    PolicyState, Requests, Snapshot, TlsSnapshot, UpstreamSnapshot,
+    ArmSnapshot, BackendSnapshot, CanarySnapshot, CertificateSnapshot, Connections, LimitSnapshot,
+    ListenerSnapshot, PolicySnapshot, PolicyState, Requests, ShadowSnapshot, Snapshot, TlsSnapshot,
+    UpstreamSnapshot,
 };
 use crate::certificate::Identity;
 use crate::config::model;
 use crate::forward::{Limits, Upstream};
 use crate::limit::Tally;
 use crate::observe::AccessLog;
-use crate::policy::FaultKind;
+use crate::policy::{ArmTotals, CanaryBook, CanaryState, FaultKind, ShadowBook};
 use crate::stats::clock;
 
 /// Takes the picture. `started` in seconds since 1970.
@@ -121,5 +122,55 @@ fn policy(making: &Making) -> PolicySnapshot {
         fallbacks: book.totals.fallbacks,
         abstained: book.totals.abstained,
         rejected: book.totals.rejected,
+        shadows: making.shadows.iter().map(|shadow| shadowed(making, shadow)).collect(),
+        canary: making.canary.as_ref().map(|canary| tried_out(&canary.book)),
+    }
+}
+
+fn shadowed(making: &Making, shadow: &Understudy<ShadowBook>) -> ShadowSnapshot {
+    let weights: Vec<u32> = making.candidates.backends.iter().map(|backend| backend.weight).collect();
+    let totals = shadow.book.totals(&weights);
+    ShadowSnapshot {
+        policy: shadow.policy.name().to_owned(),
+        version: shadow.policy.version().to_owned(),
+        picks: totals.picks,
+        agreed: totals.agreed,
+        pick_ns: totals.nanos,
+        chosen: totals.chosen.into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
+        imbalance: totals.imbalance,
+        faults: totals.faults,
+        last_fault: totals.last_fault,
+    }
+}
+
+fn tried_out(book: &CanaryBook) -> CanarySnapshot {
+    let now = book.snapshot();
+    let arm = |totals: ArmTotals| ArmSnapshot {
+        attempts: totals.attempts,
+        failures: totals.failures,
+        mean_us: totals.mean().round(),
+    };
+    CanarySnapshot {
+        policy: now.policy.name().to_owned(),
+        version: now.policy.version().to_owned(),
+        state: now.state.name(),
+        share: match now.state {
+            CanaryState::Trying => now.rules.share,
+            CanaryState::Promoted => 1.0,
+            CanaryState::Returned => 0.0,
+        },
+        why: now.why,
+        canary: arm(now.canary),
+        main: arm(now.main),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canary_has_the_states_that_metrics_show() {
+        assert_eq!(CanaryState::ALL.map(CanaryState::name), CanarySnapshot::STATES);
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::control::Control;
 use super::succession::Origin;
-use super::{notify, picture};
-use crate::admin::{Gateway, Snapshot};
+use super::{notify, picture, record};
+use crate::admin::{Gateway, Snapshot, Wish};
 use crate::observe::Log;
 
 /// How the gateway was told to end.
@@ -84,6 +84,18 @@ impl Gateway for Shared {
         if let Some(access_log) = self.control().access_log() {
             access_log.reopen();
         }
+    }
+
+    fn record(&self, wish: &Wish) -> Result<String, String> {
+        record::record(self, wish)
+    }
+
+    fn explain(&self, wish: &Wish) -> Result<String, String> {
+        record::explain(self, wish)
+    }
+
+    fn decide(&self, wish: &Wish, promote: bool) -> Result<String, String> {
+        record::decide(self, wish, promote)
     }
 
     fn snapshot(&self) -> Snapshot {

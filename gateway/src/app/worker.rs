@@ -30,6 +30,8 @@ pub(super) enum Order {
     Replace { generation: u64, upstream: usize, picker: Box<Picker> },
     /// Say what the policies want to hand over, by upstream.
     Save(Sender<Vec<Option<Vec<u8>>>>),
+    /// Say what the policy of one upstream wants to hand over.
+    SaveOne(usize, Sender<Option<Vec<u8>>>),
     /// Stop accepting, end idle connections, and leave when the last request is answered.
     Quit,
     /// Leave now.
@@ -106,6 +108,11 @@ impl Post {
                     self.replace(generation, upstream, *picker);
                 }
                 Order::Save(reply) => drop(reply.send(self.save())),
+                Order::SaveOne(upstream, reply) => {
+                    let in_force = self.worker.in_force();
+                    let saved = in_force.pickers.get(upstream).and_then(|picker| picker.borrow_mut().save());
+                    drop(reply.send(saved));
+                }
                 Order::Quit => return self.quit(&mut orders).await,
                 Order::Stop => break,
             }

@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
         Some(Command::Quit) => command::send(config, "/quit"),
         Some(Command::Upgrade) => command::send(config, "/upgrade"),
         Some(Command::Reopen) => command::send(config, "/reopen"),
-        Some(Command::Policy(command)) => policy::policy(&command),
+        Some(Command::Policy(command)) => policy::policy(&command, config),
     };
     code.into()
 }

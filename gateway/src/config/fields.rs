@@ -215,6 +215,17 @@ impl<'a> Fields<'a> {
         Some(size)
     }
 
+    /// A share; none if neither it nor a default is written.
+    pub(super) fn share(&self, name: &str, findings: &mut Findings) -> Option<f64> {
+        let share = self.measure(name, "a share", units::SHARE_HELP, &units::share, findings)?;
+        if let Some(Key { kind: Kind::Share(from, to), .. }) = self.section.key(name)
+            && let (Some(low), Some(high)) = (units::share(from), units::share(to))
+        {
+            self.bounded(name, share, (low, high, from, to), findings);
+        }
+        Some(share)
+    }
+
     /// A duration. All of them have defaults.
     pub(super) fn duration(&self, name: &str, findings: &mut Findings) -> Duration {
         let help = units::DURATION_HELP;

@@ -46,6 +46,12 @@ pub(super) enum Kind {
     BackendTls,
     /// A list of tables.
     Certificates,
+    /// One policy or a list of them.
+    Policies,
+    /// A policy that tries itself out: a table.
+    Canary,
+    /// From, to, per cent.
+    Share(&'static str, &'static str),
     /// `[name]`.
     Table,
     /// `[[name]]`.
@@ -97,8 +103,9 @@ const fn section(title: &'static str, noun: &'static str, keys: &'static [Key]) 
 
 use Absent::{Otherwise, Required, Value};
 use Kind::{
-    Address, Answer, BackendTls, Backends, Certificates, Duration, Flag, Headers, Labels, NamedTables,
-    Number, OneOf, Pages, Path, Policy, Rate, Size, Table, Tables, Template, Text, Texts, Tls,
+    Address, Answer, BackendTls, Backends, Canary, Certificates, Duration, Flag, Headers, Labels,
+    NamedTables, Number, OneOf, Pages, Path, Policies, Policy, Rate, Share, Size, Table, Tables, Template,
+    Text, Texts, Tls,
 };
 
 /// Versions of the PROXY protocol towards backends.
@@ -334,6 +341,9 @@ pub(super) static UPSTREAM: Section = section(
     &[
         key("backends", Backends, Required, "server"),
         key("policy", Policy, Value("round_robin"), ""),
+        key("shadow", Policies, Otherwise("none"), ""),
+        key("shadow_share", Share("0%", "100%"), Value("100%"), ""),
+        key("canary", Canary, Otherwise("none"), ""),
         key("hash_key", Template, Otherwise("nothing"), "hash"),
         key("connect_timeout", Duration("1ms", "24h"), Value("5s"), "proxy_connect_timeout"),
         key("send_timeout", Duration("1ms", "24h"), Value("60s"), "proxy_send_timeout"),
@@ -379,6 +389,20 @@ pub(super) static BACKEND: Section = section(
     ],
 );
 
+pub(super) static CANARY: Section = section(
+    "`canary = { ... }`",
+    "a canary",
+    &[
+        key("use", Policy, Required, ""),
+        key("share", Share("0%", "100%"), Value("5%"), ""),
+        key("max_failures", Share("0%", "100%"), Value("2%"), ""),
+        key("max_latency", Share("0%", "10000%"), Value("50%"), ""),
+        key("window", Duration("1s", "1h"), Value("30s"), ""),
+        key("least_requests", Number(1, 1_000_000), Value("200"), ""),
+        key("promote_after", Duration("1s", "30d"), Otherwise("never by itself"), ""),
+    ],
+);
+
 pub(super) static POLICY: Section = Section {
     title: "`policy = { ... }`",
     noun: "a policy",
@@ -405,6 +429,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &UPSTREAM,
     &UPSTREAM_TLS,
     &BACKEND,
+    &CANARY,
 ];
 
 impl Section {
@@ -442,7 +467,9 @@ impl fmt::Display for Kind {
             Policy => f.write_str("name or table"),
             BackendTls => f.write_str("`true` or table"),
             Certificates => f.write_str("list of tables"),
-            Table | Tls => f.write_str("table"),
+            Policies => f.write_str("policy or list of policies"),
+            Share(from, to) => write!(f, "share, {from} to {to}"),
+            Canary | Table | Tls => f.write_str("table"),
             Tables => f.write_str("tables"),
             NamedTables => f.write_str("named tables"),
         }
@@ -463,7 +490,12 @@ impl Key {
             (Texts, _) if name == "protocols" => format!("{name} = [\"TLSv1.2\", \"TLSv1.3\"]"),
             (Number(..) | Flag, Value(value)) => format!("{name} = {value}"),
             (Policy, _) => format!("{name} = \"fair\"` or `{name} = {{ use = \"fair\" }}"),
+            (Policies, _) => {
+                format!("{name} = \"fair\"` or `{name} = [\"fair\", {{ use = \"random\", choices = 2 }}]")
+            }
+            (Canary, _) => format!("{name} = {{ use = \"fair\", share = \"5%\" }}"),
             (_, Value(value)) => format!("{name} = \"{value}\""),
+            (Share(..), _) => format!("{name} = \"5%\""),
             (Number(from, _), _) => format!("{name} = {from}"),
             (Flag, _) => format!("{name} = true"),
             (Duration(..), _) => format!("{name} = \"30s\""),

@@ -16,6 +16,7 @@ use crate::limit::Rule;
 pub use crate::listen::Address as ListenAddress;
 use crate::listen::tls::Settings as ListenTls;
 pub use crate::listen::{ClientField, Network, Networks, Trust};
+pub use crate::policy::CanaryRules;
 pub use crate::proxy_protocol::Version;
 pub use crate::route::{Expression, HostPattern, PathPattern};
 use crate::template::Template;
@@ -233,6 +234,12 @@ pub struct Upstream {
     pub backends: Vec<Backend>,
     /// Who picks.
     pub policy: Policy,
+    /// Who is asked beside it, and not obeyed.
+    pub shadows: Vec<Policy>,
+    /// Share of the picks that shadows are asked for, 0 to 1.
+    pub shadow_share: f64,
+    /// Who decides for a share of the requests.
+    pub canary: Option<Canary>,
     /// What requests are hashed by.
     pub hash_key: Option<Template>,
     /// For a connection to be made.
@@ -278,6 +285,15 @@ pub struct Backend {
     pub labels: Vec<(Box<str>, Box<str>)>,
     /// Where it was configured.
     pub place: Place,
+}
+
+/// A policy that tries itself out.
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// The policy.
+    pub policy: Policy,
+    /// What it may do.
+    pub rules: CanaryRules,
 }
 
 /// A policy and its options.

@@ -194,6 +194,7 @@ fn with_a_date(section: &Section, key: &str) -> String {
             format!("[[listen]]\n[listen.tls]\ncertificates = [{{ {key} = 1979-05-27 }}]")
         }
         "[upstream.a] tls = { ... }" => format!("[upstream.a.tls]\n{key} = 1979-05-27"),
+        "canary = { ... }" => format!("upstream.a.canary = {{ {key} = 1979-05-27 }}"),
         "policy = { ... }" => format!("upstream.a.policy = {{ {key} = 1979-05-27 }}"),
         title => format!("{title}\n{key} = 1979-05-27"),
     }

@@ -43,6 +43,18 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(sum))
 }
 
+/// What to say beside a share that is none.
+pub(super) const SHARE_HELP: &str = "write per cent: `5%`, `0.5%`";
+
+/// Reads a share: per cent.
+pub(super) fn share(text: &str) -> Option<f64> {
+    let number = text.trim().strip_suffix('%')?.trim_end();
+    // `parse` alone would take `inf`, `nan` and `1e3`.
+    let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let share: f64 = number.parse().ok().filter(|_| plain)?;
+    Some(share / 100.0)
+}
+
 /// Reads a size in bytes.
 pub(super) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split_at(text.trim(), |c| !c.is_ascii_digit());
@@ -62,7 +74,7 @@ fn split_at(text: &str, end: impl Fn(char) -> bool) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, size};
+    use super::{duration, share, size};
 
     #[test]
     fn durations_are_read_as_nginx_reads_them() {
@@ -88,6 +100,14 @@ mod tests {
         for text in ["", " ", "s", "30sec", "-1s", "1.5s", "30m 1h", "1s 2s", "30 s", "999999999999y", "1s,"]
         {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_per_cent() {
+        assert_eq!(["5%", "0.5 %", "100%"].map(share), [Some(0.05), Some(0.005), Some(1.0)]);
+        for text in ["", "%", "5", "0.05", "-1%", "inf%", "nan%", "5%%"] {
+            assert_eq!(share(text), None, "{text}");
         }
     }
 

@@ -25,7 +25,7 @@ use crate::upstream::{Backend, Carrier, Protocol, Settings, connect, http2, load
 #[derive(Debug)]
 pub(super) struct Attempt {
     in_flight: InFlight<Standing>,
-    /// Whom the policy named: its candidate and the age of its picker.
+    /// Whom the policy named: its candidate and the picker's mark.
     candidate: Option<(u32, u64)>,
     pub(super) connect: u32,
     pub(super) first_byte: u32,
@@ -97,10 +97,10 @@ impl Attempt {
         self.ended = Some(outcome);
         let standing = self.in_flight.holder();
         standing.record(&outcome, &standing.upstream().stats);
-        if let Some((candidate, age)) = self.candidate
+        if let Some((candidate, mark)) = self.candidate
             && let Ok(mut picker) = standing.picker().try_borrow_mut()
         {
-            picker.done(candidate, age, &outcome);
+            picker.done(candidate, mark, &outcome);
         }
         outcome
     }

@@ -15,7 +15,7 @@ use crate::policy::{Ask, Decision, Picker};
 pub(super) struct Chosen {
     /// Where it stands among the upstream's backends.
     pub(super) backend: usize,
-    /// Whom the policy named: its candidate and the age of its picker. None for a backup that
+    /// Whom the policy named: its candidate and the picker's mark. None for a backup that
     /// the gateway turned to itself.
     pub(super) candidate: Option<(u32, u64)>,
     /// On a fresh connection?
@@ -41,7 +41,7 @@ impl Story {
             match decision {
                 Decision::Candidate(index) => {
                     let backend = picker.candidates().places[index as usize] as usize;
-                    return Ok(Chosen { backend, candidate: Some((index, picker.age())), fresh: false });
+                    return Ok(Chosen { backend, candidate: Some((index, picker.mark())), fresh: false });
                 }
                 Decision::Reject(status) => return Err(rejected(status)),
                 Decision::Exhausted => {}

@@ -11,10 +11,14 @@
 //! | `fallback` | the gateway's own choice |
 //! | `roster`, `tally` | which version serves an upstream, and how it does |
 //! | `trial` | trying a policy before it serves |
+//! | `beside`, `shadow`, `canary` | who stands beside the policy that serves: asked and not obeyed; deciding for a share |
+//! | `recording` | writing down what an instance was asked, and asking it again |
 
+mod beside;
 mod bindings;
 mod birth;
 mod builtin;
+mod canary;
 mod component;
 mod deadline;
 mod engine;
@@ -30,7 +34,9 @@ mod journal;
 mod limits;
 mod package;
 mod picker;
+pub mod recording;
 mod roster;
+mod shadow;
 mod source;
 mod tally;
 mod text;
@@ -38,8 +44,10 @@ mod trial;
 mod view;
 mod wasi;
 
+pub use beside::Beside;
 pub use birth::Birth;
 pub use builtin::{BUILTINS, Builtin, builtin};
+pub use canary::{ArmTotals, Canary, CanaryBook, CanaryRules, CanarySnapshot, CanaryState};
 pub use component::Policy;
 pub use engine::{Engine, usual_cache};
 pub use error::LoadError;
@@ -51,6 +59,7 @@ pub use limits::{LARGEST_STATE, Limits};
 pub use package::{WIT, WIT_VERSION};
 pub use picker::{Decision, Ended, Picker, Sink};
 pub use roster::{Roster, Rules, Snapshot, Verdict};
+pub use shadow::{Shadow, ShadowBook, ShadowTotals};
 pub use source::to_component;
 pub use tally::{Count, Tally, Totals};
 pub use trial::{Report, TrialError, try_out};

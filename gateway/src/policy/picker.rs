@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ask, Choice, Count, Facts, Fallback, Fault, Instance, Roster, Tally, Verdict};
+use super::recording::Recorder;
+use super::{Ask, Beside, Choice, Count, Facts, Fallback, Fault, Instance, Roster, Tally, Verdict};
 use crate::stats::Outcome;
 use crate::upstream::Candidates;
 
@@ -47,6 +48,8 @@ pub struct Picker {
     age: u64,
     sink: Sink,
     wants_reports: bool,
+    /// Who looks on; nearly always nobody.
+    beside: Option<Box<Beside>>,
 }
 
 impl Picker {
@@ -63,7 +66,14 @@ impl Picker {
     ) -> Self {
         let fallback = Fallback::new(&candidates, (age as u32).wrapping_mul(31).wrapping_add(worker as u32));
         let wants_reports = instance.as_ref().is_some_and(|instance| instance.policy().wants_reports());
-        Self { candidates, instance, fallback, roster, worker, age, sink, wants_reports }
+        Self { candidates, instance, fallback, roster, worker, age, sink, wants_reports, beside: None }
+    }
+
+    /// Lets others stand beside the policy. A recorder must be that of the picker's instance.
+    #[must_use]
+    pub fn with(mut self, beside: Beside) -> Self {
+        self.beside = (!beside.is_empty()).then(|| Box::new(beside));
+        self
     }
 
     /// Whom it chooses from.
@@ -84,13 +94,34 @@ impl Picker {
         self.age
     }
 
+    /// What [`Picker::done`] is to be told with the choice that was made last: the picker's age, and
+    /// who chose.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        self.beside.as_ref().map_or(self.age, |beside| beside.mark(self.age))
+    }
+
     /// Chooses a candidate that is not among `facts.tried`.
-    pub fn pick(&mut self, mut ask: Ask, facts: &mut Facts) -> Decision {
+    pub fn pick(&mut self, ask: Ask, facts: &mut Facts) -> Decision {
+        match self.beside.take() {
+            None => self.choose(ask, facts, None),
+            Some(mut beside) => {
+                let decision = beside.canary_decides(&ask, facts);
+                let decision = decision.unwrap_or_else(|| self.choose(ask, facts, beside.recorder.as_mut()));
+                beside.ask_shadows(&ask, facts, decision);
+                self.beside = Some(beside);
+                decision
+            }
+        }
+    }
+
+    #[inline]
+    fn choose(&mut self, mut ask: Ask, facts: &mut Facts, mut recorder: Option<&mut Recorder>) -> Decision {
         if facts.tried.len() >= self.candidates.backends.len() {
             return Decision::Exhausted;
         }
         for _ in 0..=MOST_REPICKS {
-            match self.ask(&ask, facts) {
+            match self.ask(&ask, facts, recorder.as_deref_mut()) {
                 Some(Choice::Backend(index)) if facts.tried.contains(&index) => {
                     self.tally().count(Count::Repicks);
                     ask.attempt += 1;
@@ -112,12 +143,17 @@ impl Picker {
     }
 
     /// The policy's answer; none when there is no instance or it failed.
-    fn ask(&mut self, ask: &Ask, facts: &mut Facts) -> Option<Choice> {
+    #[inline]
+    fn ask(&mut self, ask: &Ask, facts: &mut Facts, recorder: Option<&mut Recorder>) -> Option<Choice> {
         let instance = self.instance.as_mut()?;
+        let recorder = recorder.map(|recorder| (recorder.look(), recorder));
         let tally = self.roster.tally(self.worker);
         let began = tally.begin_pick();
         let choice = instance.pick(ask, facts);
         tally.picked(began);
+        if let Some((stats, recorder)) = recorder {
+            recorder.picked(ask, facts, stats, &choice);
+        }
         choice.map_err(|fault| self.end(&fault, ask.now)).ok()
     }
 
@@ -130,10 +166,15 @@ impl Picker {
     }
 
     /// Tells the policy how an attempt ended, if it wants to know and chose from the candidates
-    /// that it has now.
-    pub fn done(&mut self, candidate: u32, age: u64, outcome: &Outcome) {
-        if age == self.age
-            && let Some(instance) = self.instance.as_mut()
+    /// that it has now. `mark` is what [`Picker::mark`] said after the choice.
+    pub fn done(&mut self, candidate: u32, mark: u64, outcome: &Outcome) {
+        if Beside::age_of(mark) != self.age {
+            return;
+        }
+        if let Some(beside) = &mut self.beside {
+            beside.done(candidate, mark, outcome);
+        }
+        if let Some(instance) = self.instance.as_mut()
             && instance.wants_feedback()
             && let Err(fault) = instance.done(candidate, outcome)
         {
@@ -144,11 +185,16 @@ impl Picker {
     /// Time between ticks, if the policy wants any.
     #[must_use]
     pub fn period(&self) -> Option<Duration> {
-        self.instance.as_ref().and_then(Instance::period)
+        let own = self.instance.as_ref().and_then(Instance::period);
+        self.beside.as_ref().map_or(own, |beside| beside.period(own))
     }
 
     /// Gives the policy its tick.
     pub fn tick(&mut self, now: u64) {
+        let own = self.instance.as_ref().and_then(Instance::period);
+        if self.beside.as_mut().is_some_and(|beside| !beside.tick(own, now)) {
+            return;
+        }
         if let Some(instance) = self.instance.as_mut()
             && let Err(fault) = instance.tick(now)
         {
@@ -165,8 +211,16 @@ impl Picker {
 
     /// Why the policy picks as it does for this request, if it can say.
     pub fn explain(&mut self, ask: Ask, facts: &mut Facts) -> Option<String> {
+        if let Some(recorder) = self.recorder() {
+            let stats = recorder.look();
+            recorder.explained(&ask, facts, stats);
+        }
         let explained = self.instance.as_mut()?.explain(&ask, facts);
         explained.map_err(|fault| self.end(&fault, ask.now)).ok().flatten()
+    }
+
+    fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.beside.as_mut()?.recorder.as_mut()
     }
 
     /// Throws the instance away, which failed in a call at time `now`; it is never called again.

@@ -233,7 +233,11 @@ mod tests {
     #[test]
     fn the_wasi_of_before_components_is_adapted_and_has_nothing_behind_it() {
         let import = "(import \"wasi_snapshot_preview1\" \"sched_yield\" (func (result i32)))";
-        let text = String::from_utf8(guests::text("first")).unwrap().replacen("(module", &format!("(module {import}"), 1);
+        let text = String::from_utf8(guests::text("first")).unwrap().replacen(
+            "(module",
+            &format!("(module {import}"),
+            1,
+        );
         let policy = crate::policy::Policy::load(guests::engine(), "go", text.as_bytes()).unwrap();
         assert!(policy.imports().iter().all(|import| import.starts_with("wasi:")), "{:?}", policy.imports());
         assert!(policy.instantiate(guests::birth(2)).is_ok());

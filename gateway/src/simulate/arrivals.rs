@@ -10,8 +10,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::dice::Dice;
 use super::law::Law;
 use super::log;
+use super::recorded;
 use super::scenario::{Keys, Scenario};
 use crate::policy::Facts;
+use crate::policy::recording::Recording;
 
 /// Requests as they once came: from an access log or from a recording.
 #[derive(Clone, Debug, Default)]
@@ -37,14 +39,19 @@ pub(super) struct Traced {
 }
 
 impl Trace {
-    /// Reads an access log (`combined`, or the gateway's `json`).
+    /// Reads a recording, or an access log (`combined`, or the gateway's `json`).
     ///
     /// # Errors
     /// What is wrong with the file, and in which line.
     pub fn read(path: &Path) -> Result<Self, String> {
         let bytes =
             std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        let requests = log::read(&String::from_utf8_lossy(&bytes));
+        let text = String::from_utf8_lossy(&bytes);
+        let requests = if Recording::is_one(&text) {
+            Recording::read(&text).map(|recording| recorded::requests(&recording))
+        } else {
+            log::read(&text)
+        };
         let requests = requests.map_err(|error| format!("`{}`: {error}", path.display()))?;
         Ok(Self::of(requests))
     }

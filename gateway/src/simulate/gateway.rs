@@ -36,7 +36,8 @@ pub(super) struct Chosen {
     /// The backend, by its place in the scenario.
     pub(super) server: usize,
     pub(super) candidate: u32,
-    pub(super) age: u64,
+    /// The picker's mark.
+    pub(super) mark: u64,
 }
 
 /// A picker that was made and wants ticks.
@@ -132,7 +133,7 @@ impl Gateway {
         match picker.pick(ask, &mut self.facts) {
             Decision::Candidate(candidate) => {
                 let server = self.candidates.places[candidate as usize] as usize;
-                Ok(Chosen { server, candidate, age: picker.age() })
+                Ok(Chosen { server, candidate, mark: picker.mark() })
             }
             other => Err(other),
         }
@@ -141,7 +142,7 @@ impl Gateway {
     /// Learns how an attempt ended.
     pub(super) fn done(&mut self, worker: usize, chosen: Chosen, outcome: &Outcome) {
         self.backends[chosen.server].stats.record(outcome, &self.stats);
-        self.pickers[worker].done(chosen.candidate, chosen.age, outcome);
+        self.pickers[worker].done(chosen.candidate, chosen.mark, outcome);
     }
 
     /// Gives a policy its tick; none when its picker has been replaced meanwhile.

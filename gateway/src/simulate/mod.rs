@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `scenario`, `group`, `span` | what a scenario says |
 //! | `shipped` | those that come with the gateway |
-//! | `arrivals`, `log`, `law`, `dice` | when requests come, how much work they are, chance |
+//! | `arrivals`, `log`, `recorded`, `law`, `dice` | when requests come, how much work they are, chance |
 //! | `server`, `trouble`, `cache` | a backend, what befalls it, what it remembers |
 //! | `gateway` | the gateways: real pickers over real statistics |
 //! | `world`, `request`, `queue` | the loop of events; the story of a request |
@@ -26,6 +26,7 @@ mod group;
 mod law;
 mod log;
 mod queue;
+mod recorded;
 mod request;
 mod scenario;
 mod score;

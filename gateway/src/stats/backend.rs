@@ -38,6 +38,9 @@ struct Hot {
 /// `last_used` is written no more often than this, microseconds.
 const USED_GRAIN: u64 = 1_000;
 
+/// How many [`BackendStats::numbers`] there are.
+pub const NUMBERS: usize = 12 + Verdict::ALL.len();
+
 /// What is known about an upstream as a whole: where a backend without samples starts.
 #[derive(Debug, Default)]
 pub struct UpstreamStats {
@@ -47,6 +50,17 @@ pub struct UpstreamStats {
 impl UpstreamStats {
     fn rest(&self) -> f32 {
         self.latency.micros().unwrap_or(UNKNOWN_LATENCY)
+    }
+
+    /// Everything that is counted, as a plain number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.latency.packed()
+    }
+
+    /// Becomes a copy of the statistics that this [`UpstreamStats::number`] is of.
+    pub fn take_on(&self, number: u64) {
+        self.latency.set_packed(number);
     }
 
     /// Decayed mean response time over all backends, microseconds; none before the first answer.
@@ -77,6 +91,54 @@ impl BackendStats {
     #[must_use]
     pub fn known_from(now: u64) -> Self {
         Self { known_since: now, ..Self::default() }
+    }
+
+    /// Everything that is counted, as plain numbers, in this order: in flight, failures in a row, sum
+    /// of the starts of what is in flight, totals by verdict, last used; means of response time,
+    /// time to the head and time to connect, share of failures (each packed with its time); load
+    /// and requests reported, errors reported, when; known since. [`BackendStats::take_on`] makes the same statistics of them.
+    #[must_use]
+    pub fn numbers(&self) -> [u64; NUMBERS] {
+        let Self { hot, last_used, latency, first_byte, connect, failures, report, known_since } = self;
+        let Hot { in_flight, failures_in_a_row, started_sum, totals } = hot;
+        let mut numbers = [0; NUMBERS];
+        let values = [in_flight.load(Relaxed).into(), failures_in_a_row.load(Relaxed).into()]
+            .into_iter()
+            .chain(
+                [started_sum].into_iter().chain(totals).chain([last_used]).map(|number| number.load(Relaxed)),
+            )
+            .chain([latency.packed(), first_byte.packed(), connect.packed(), failures.packed()])
+            .chain(report.numbers())
+            .chain([*known_since]);
+        numbers.iter_mut().zip(values).for_each(|(number, value)| *number = value);
+        numbers
+    }
+
+    /// Becomes a copy of the statistics that these [`BackendStats::numbers`] are of, but for when
+    /// the backend became known, which never changes.
+    pub fn take_on(&self, numbers: &[u64; NUMBERS]) {
+        let [in_flight, in_a_row, started, rest @ ..] = *numbers;
+        self.hot.in_flight.store(in_flight as u32, Relaxed);
+        self.hot.failures_in_a_row.store(in_a_row as u32, Relaxed);
+        self.hot.started_sum.store(started, Relaxed);
+        let (totals, rest) = rest.split_at(Verdict::ALL.len());
+        self.hot.totals.iter().zip(totals).for_each(|(total, value)| total.store(*value, Relaxed));
+        if let [last_used, latency, first_byte, connect, failures, served, errors, at, _] = *rest {
+            self.last_used.store(last_used, Relaxed);
+            self.latency.set_packed(latency);
+            self.first_byte.set_packed(first_byte);
+            self.connect.set_packed(connect);
+            self.failures.set_packed(failures);
+            self.report.take_on([served, errors, at]);
+        }
+    }
+
+    /// New statistics with these [`BackendStats::numbers`].
+    #[must_use]
+    pub fn of_numbers(numbers: &[u64; NUMBERS]) -> Self {
+        let stats = Self::known_from(numbers[NUMBERS - 1]);
+        stats.take_on(numbers);
+        stats
     }
 
     pub(super) fn begin(&self, now: u64) {
@@ -245,6 +307,22 @@ mod tests {
         backend.record(&outcome(Verdict::Cancelled, 5_000_000, 1), &upstream);
         assert_eq!((backend.failures(1), backend.failures_in_a_row()), (0, 0));
         assert_eq!(backend.total(Verdict::Cancelled), 1);
+    }
+
+    #[test]
+    fn a_copy_by_numbers_is_a_whole_copy() {
+        let (upstream, backend) = (UpstreamStats::default(), BackendStats::known_from(77));
+        for (now, verdict) in (1..).zip(Verdict::ALL) {
+            backend.record(&outcome(verdict, 40_000, now * 1_000), &upstream);
+        }
+        let connected = Outcome { connect: 300, ..outcome(Verdict::Success, 9_000, 8_000) };
+        backend.record(&connected, &upstream);
+        backend.begin(9_000);
+        backend.note_report(Report { load: 500_000, requests: 7, errors: 1, at: 9_500 });
+        backend.record(&outcome(Verdict::Broken, 1, 9_900), &upstream);
+        let copy = BackendStats::of_numbers(&backend.numbers());
+        assert_eq!(format!("{copy:?}"), format!("{backend:?}"));
+        assert!(backend.numbers().iter().all(|number| *number != 0), "{:?}", backend.numbers());
     }
 
     #[test]

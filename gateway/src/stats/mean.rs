@@ -47,6 +47,16 @@ impl DecayedMean {
         self.packed.store(pack(value, now_ms), Relaxed);
     }
 
+    /// Value and time as one number.
+    pub(super) fn packed(&self) -> u64 {
+        self.packed.load(Relaxed)
+    }
+
+    /// Takes on value and time of another mean.
+    pub(super) fn set_packed(&self, packed: u64) {
+        self.packed.store(packed, Relaxed);
+    }
+
     /// The mean in microseconds, at least 1; none before the first sample.
     #[must_use]
     pub fn get(&self) -> Option<u32> {
@@ -79,7 +89,8 @@ fn millis(micros: u64) -> u32 {
     (micros / 1_000) as u32
 }
 
-fn decay(age_ms: u32, tau_ms: f32) -> f32 {
+/// What is left of a weight of 1 after so many milliseconds.
+pub(super) fn decay(age_ms: u32, tau_ms: f32) -> f32 {
     power_of_two(-(age_ms as f32) * std::f32::consts::LOG2_E / tau_ms)
 }
 

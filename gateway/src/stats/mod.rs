@@ -9,7 +9,7 @@ mod outcome;
 mod report;
 mod share;
 
-pub use backend::{BackendStats, UpstreamStats};
+pub use backend::{BackendStats, NUMBERS, UpstreamStats};
 pub use in_flight::InFlight;
 pub use mean::DecayedMean;
 pub use outcome::{Outcome, Verdict};

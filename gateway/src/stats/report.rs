@@ -28,6 +28,18 @@ pub(super) struct Noted {
 }
 
 impl Noted {
+    /// Its parts as they are kept, to be copied.
+    pub(super) fn numbers(&self) -> [u64; 3] {
+        [&self.served, &self.errors, &self.at].map(|part| part.load(Relaxed))
+    }
+
+    /// Becomes a copy of what these numbers are of.
+    pub(super) fn take_on(&self, [served, errors, at]: [u64; 3]) {
+        self.served.store(served, Relaxed);
+        self.errors.store(errors, Relaxed);
+        self.at.store(at, Relaxed);
+    }
+
     pub(super) fn store(&self, report: Report) {
         self.served.store(u64::from(report.load) << 32 | u64::from(report.requests), Relaxed);
         self.errors.store(u64::from(report.errors), Relaxed);

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::mean::decay;
+
 /// Weight of one attempt.
 const GAIN: f32 = 0.05;
 /// Without attempts the share falls to a third in this time, milliseconds: a backend that nobody
@@ -34,6 +36,16 @@ impl DecayedShare {
         self.packed.store(packed, Relaxed);
     }
 
+    /// Value and time as one number.
+    pub(super) fn packed(&self) -> u64 {
+        self.packed.load(Relaxed)
+    }
+
+    /// Takes on value and time of another share.
+    pub(super) fn set_packed(&self, packed: u64) {
+        self.packed.store(packed, Relaxed);
+    }
+
     /// The share at time `now`, 0.0 to 1.0.
     #[must_use]
     pub fn get(&self, now: u64) -> f32 {
@@ -42,7 +54,7 @@ impl DecayedShare {
             return 0.0;
         }
         let age = ((now / 1_000) as u32).wrapping_sub((packed >> 32) as u32);
-        f32::from_bits(packed as u32) * (-(age as f32) / TAU_MS).exp()
+        f32::from_bits(packed as u32) * decay(age, TAU_MS)
     }
 
     /// The share in parts per million.

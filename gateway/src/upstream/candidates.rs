@@ -53,4 +53,21 @@ impl Candidates {
         let counters = chosen.iter().map(|backend| Arc::clone(&backend.stats)).collect();
         Self { upstream, stats, backends: chosen.into(), counters, places: places.into(), members }
     }
+
+    /// The same candidates with statistics of their own, which are what these are now and change
+    /// only by `take_on`.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let stats = UpstreamStats::default();
+        stats.take_on(self.stats.number());
+        let counters = self.counters.iter().map(|live| Arc::new(BackendStats::of_numbers(&live.numbers())));
+        Self {
+            upstream: Arc::clone(&self.upstream),
+            stats: Arc::new(stats),
+            backends: self.backends.clone(),
+            counters: counters.collect(),
+            places: self.places.clone(),
+            members: self.members.clone(),
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! `pointsman policy`: work on policies, one file a subcommand.
 
 mod build;
+mod canary;
 mod contestant;
 mod examples;
+mod explain;
 mod inspect;
 mod new;
+mod record;
+mod replay;
 mod simulate;
 mod test;
 
@@ -31,15 +35,27 @@ pub(super) enum PolicyCommand {
     New(new::New),
     /// Try a policy before it sees traffic, and print a report card
     Test(test::Test),
+    /// Write the next picks of the running gateway to a file, so that they can be made again
+    Record(record::Record),
+    /// Show why the running gateway's next pick, or a recorded one, comes out as it does
+    Explain(explain::Explain),
+    /// Let the canary of an upstream decide for all requests of the running gateway
+    Promote(canary::Which),
+    /// Let the canary of an upstream decide for no request of the running gateway
+    Rollback(canary::Which),
 }
 
-pub(super) fn policy(command: &PolicyCommand) -> Code {
+pub(super) fn policy(command: &PolicyCommand, config: &Path) -> Code {
     match command {
         PolicyCommand::Inspect { policy } => inspect::inspect(policy),
         PolicyCommand::Build(asked) => build::build(asked),
         PolicyCommand::Simulate(asked) => simulate::simulate(asked),
         PolicyCommand::New(asked) => new::new(asked),
         PolicyCommand::Test(asked) => test::test(asked),
+        PolicyCommand::Record(asked) => record::record(asked, config),
+        PolicyCommand::Explain(asked) => explain::explain(asked, config),
+        PolicyCommand::Promote(which) => canary::decide(which, config, "/promote"),
+        PolicyCommand::Rollback(which) => canary::decide(which, config, "/rollback"),
     }
 }
 

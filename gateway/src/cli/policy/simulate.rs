@@ -8,13 +8,14 @@ use clap::Args;
 
 use super::Code;
 use super::contestant::contestant;
+use super::replay::replay;
 use crate::policy::{Engine, usual_cache};
 use crate::simulate::{Comparison, Contestant, Outcome, SHIPPED, Scenario, Trace, run, shipped, svg, table};
 
 #[derive(Args)]
 pub(in crate::cli) struct Simulate {
     /// A scenario: the name of one that ships, or a file; may be given several times
-    #[arg(short, long = "scenario", value_name = "NAME or FILE", required_unless_present = "list")]
+    #[arg(short, long = "scenario", value_name = "NAME or FILE", required_unless_present_any = ["list", "recording"])]
     scenarios: Vec<String>,
     /// A policy, as in a configuration: a name, a file, or a table, `{ use = "random", choices = 2 }`;
     /// may be given several times
@@ -26,6 +27,9 @@ pub(in crate::cli) struct Simulate {
     /// Let the requests of an access log or recording arrive, instead of the scenario's
     #[arg(long, value_name = "FILE")]
     arrivals: Option<PathBuf>,
+    /// Make the picks of a recording again, with the statistics as they stood, instead of a scenario
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenarios", "arrivals", "requests", "svg"])]
+    recording: Option<PathBuf>,
     /// Number of requests, instead of the scenario's
     #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     requests: Option<u64>,
@@ -55,7 +59,7 @@ pub(super) fn simulate(asked: &Simulate) -> Code {
         return list();
     }
     match compare_all(asked) {
-        Ok(()) => Code::Done,
+        Ok(code) => code,
         Err((why, code)) => {
             eprintln!("{why}");
             code
@@ -73,12 +77,15 @@ fn list() -> Code {
     Code::Done
 }
 
-fn compare_all(asked: &Simulate) -> Result<(), Failed> {
-    let scenarios: Vec<(Scenario, Option<Trace>)> =
-        asked.scenarios.iter().map(|named| scenario(asked, named)).collect::<Result<_, _>>()?;
+fn compare_all(asked: &Simulate) -> Result<Code, Failed> {
     let engine = Engine::keeping(usual_cache().as_deref()).map_err(|error| (error, Code::System))?;
     let contestant = |named: &String| contestant(&engine, &asked.policies_folder, named).map_err(refused);
     let contestants: Vec<Contestant> = asked.policies.iter().map(contestant).collect::<Result<_, _>>()?;
+    if let Some(recording) = &asked.recording {
+        return replay(recording, &contestants, asked.json);
+    }
+    let scenarios: Vec<(Scenario, Option<Trace>)> =
+        asked.scenarios.iter().map(|named| scenario(asked, named)).collect::<Result<_, _>>()?;
     let mut comparisons = Vec::new();
     for (scenario, trace) in &scenarios {
         let comparison = compare(scenario, trace.as_ref(), &contestants, asked.seed).map_err(refused)?;
@@ -95,7 +102,7 @@ fn compare_all(asked: &Simulate) -> Result<(), Failed> {
         let json = serde_json::to_string_pretty(&comparisons).map_err(|error| refused(error.to_string()))?;
         println!("{json}");
     }
-    Ok(())
+    Ok(Code::Done)
 }
 
 /// The scenario of this name, and what arrives if the scenario does not say it itself.

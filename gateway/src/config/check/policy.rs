@@ -1,27 +1,80 @@
-//! `policy` and `hash_key`.
+//! `policy`, who stands beside it, and `hash_key`.
 
 use serde_json::{Map, Number, Value as Json};
 
 use super::template::template;
-use crate::config::fields::{Fields, Text};
+use crate::config::fields::{Fields, Text, wrong_type};
 use crate::config::file::{Entry, Node, Value};
 use crate::config::keys;
-use crate::config::model::Policy;
+use crate::config::model::{Canary, CanaryRules, Policy};
 use crate::config::problems::Findings;
 use crate::template::Template;
 
 /// The policy of an upstream, its default, or none if it cannot be read.
 pub(super) fn policy(upstream: &Fields<'_>, findings: &mut Findings) -> Option<Policy> {
-    let node = upstream.get("policy");
-    if let Some(Node { place, value: Value::Table(entries) }) = node {
-        let fields = upstream.inner(&keys::POLICY, entries, *place, findings);
-        fields.required("use", findings)?;
-        let name = fields.text("use", findings)?;
-        let options = options(fields.others(), findings);
-        return Some(Policy { name: name_of(name, findings)?, options, place: *place });
+    if let Some(node @ Node { value: Value::Table(_), .. }) = upstream.get("policy") {
+        return table(upstream, node, findings);
     }
     let name = upstream.text("policy", findings)?;
     Some(Policy { name: name_of(name, findings)?, options: Map::new(), place: name.place })
+}
+
+/// The policies that are asked beside it.
+pub(super) fn shadows(upstream: &Fields<'_>, findings: &mut Findings) -> Vec<Policy> {
+    let Some(node) = upstream.get("shadow") else { return Vec::new() };
+    let nodes = match &node.value {
+        Value::List(list) => list.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    nodes.iter().filter_map(|node| written(&keys::UPSTREAM, "shadow", upstream, node, findings)).collect()
+}
+
+/// The policy that tries itself out, if there is one.
+pub(super) fn canary(upstream: &Fields<'_>, findings: &mut Findings) -> Option<Canary> {
+    let node = upstream.get("canary")?;
+    let Value::Table(entries) = &node.value else {
+        return keys::UPSTREAM.key("canary").and_then(|key| wrong_type(key, node, findings));
+    };
+    let fields = upstream.inner(&keys::CANARY, entries, node.place, findings);
+    let used = fields.required("use", findings);
+    let policy = used.and_then(|node| written(&keys::CANARY, "use", &fields, node, findings));
+    let promote_after = fields.get("promote_after").map(|_| fields.duration("promote_after", findings));
+    let rules = CanaryRules {
+        share: fields.share("share", findings).unwrap_or_default(),
+        max_failures: fields.share("max_failures", findings).unwrap_or_default(),
+        max_latency: fields.share("max_latency", findings).unwrap_or_default(),
+        window: fields.duration("window", findings),
+        least_requests: fields.number("least_requests", findings).unwrap_or_default(),
+        promote_after,
+    };
+    Some(Canary { policy: policy?, rules })
+}
+
+/// A policy that is written here: a name, or a table.
+fn written(
+    section: &'static keys::Section,
+    key: &str,
+    around: &Fields<'_>,
+    node: &Node,
+    findings: &mut Findings,
+) -> Option<Policy> {
+    match (&node.value, node.as_text()) {
+        (Value::Table(_), _) => table(around, node, findings),
+        (_, Some(name)) => {
+            Some(Policy { name: name_of(name, findings)?, options: Map::new(), place: name.place })
+        }
+        _ => section.key(key).and_then(|key| wrong_type(key, node, findings)),
+    }
+}
+
+/// A table with the name in `use` and the options beside it.
+fn table(around: &Fields<'_>, node: &Node, findings: &mut Findings) -> Option<Policy> {
+    let Value::Table(entries) = &node.value else { return None };
+    let fields = around.inner(&keys::POLICY, entries, node.place, findings);
+    fields.required("use", findings)?;
+    let name = fields.text("use", findings)?;
+    let options = options(fields.others(), findings);
+    Some(Policy { name: name_of(name, findings)?, options, place: node.place })
 }
 
 fn name_of(name: Text<'_>, findings: &mut Findings) -> Option<Box<str>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Top;
 use super::headers::{self, Way};
 use super::listen::socket;
-use super::policy::{hash_key, policy};
+use super::policy::{canary, hash_key, policy, shadows};
 use super::{redirect, tls};
 use crate::config::fields::{Fields, Text, wrong_type};
 use crate::config::file::{Entry, Node, Value};
@@ -79,6 +79,9 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
         tls,
         protocol,
         policy: policy?,
+        shadows: shadows(fields, findings),
+        shadow_share: fields.share("shadow_share", findings).unwrap_or_default(),
+        canary: canary(fields, findings),
         hash_key,
         connect_timeout: connect_timeout(fields, findings),
         send_timeout: fields.duration("send_timeout", findings),
