@@ -161,4 +161,46 @@ mod tests {
         assert_eq!(client(field.clone(), &[("x-real-ip", "::ffff:203.0.113.7")]).unwrap(), "203.0.113.7:0");
         assert_eq!(client(field, &[("x-real-ip", "1.2.3.4, 5.6.7.8")]), None);
     }
+
+    #[test]
+    fn fuzz_forwarded() {
+        let words = [
+            "for=",
+            ";",
+            ",",
+            "\"",
+            "[",
+            "]",
+            ":80",
+            "10.0.0.1",
+            "203.0.113.9",
+            "2001:db8::1",
+            "unknown",
+            " ",
+        ];
+        let networks = vec![Network::read("10.0.0.0/8").unwrap()];
+        let trust = |field| Trust {
+            proxies: Networks { networks: networks.clone(), unix: true },
+            field,
+            proxy_protocol: false,
+        };
+        let (one, other) = (trust(ClientField::XForwardedFor), trust(ClientField::Forwarded));
+        crate::fuzz::fuzz("forwarded", &words, |input| {
+            let Ok(said) = http::HeaderValue::from_bytes(input) else { return };
+            let seen = |name: HeaderName, last: &'static str, trust: &Trust| {
+                let mut headers = HeaderMap::new();
+                headers.append(&name, said.clone());
+                headers.append(&name, http::HeaderValue::from_static(last));
+                behind(trust, &headers).map(|client| client.address.ip().to_string())
+            };
+            let client = Some("198.51.100.7".to_owned());
+            let name = HeaderName::from_static("x-forwarded-for");
+            assert_eq!(
+                seen(name, "198.51.100.7, 10.0.0.1", &one),
+                client,
+                "what a client writes is not believed"
+            );
+            assert_eq!(seen(header::FORWARDED, "for=198.51.100.7, for=10.0.0.1", &other), client);
+        });
+    }
 }

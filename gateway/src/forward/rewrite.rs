@@ -111,4 +111,20 @@ mod tests {
         assert_eq!(&*normal(b"/v2/../x?q".to_vec()), "/x?q");
         assert_eq!(&*normal(b"/../x".to_vec()), "/");
     }
+
+    #[test]
+    fn fuzz_rewrite() {
+        let words = ["/", "//", "%2f", "%2F", "%61", "%", "%4", "a", "%c3%a9"];
+        crate::fuzz::fuzz("target", &words, |input| {
+            let Ok(path) = std::str::from_utf8(input) else { return };
+            let whole = target::decoded(path);
+            for length in (1..=whole.len()).filter(|length| whole.is_char_boundary(*length)) {
+                let rest = after_prefix(path, length);
+                assert!(path.ends_with(rest));
+                if !whole.contains(char::REPLACEMENT_CHARACTER) {
+                    assert_eq!(format!("{}{}", &whole[..length], target::decoded(rest)), whole, "{path:?}");
+                }
+            }
+        });
+    }
 }
