@@ -52,6 +52,13 @@ fn take_host(uri: &Uri, headers: &mut HeaderMap, version: Version) -> Result<Hos
             None => Ok(Host::new()),
         };
     };
+    // HTTP/1.1 has a Host field, and a legal one, even where the target overrides it (RFC 9112
+    // section 3.2).
+    match field {
+        None if version == Version::HTTP_11 => return Err(Refusal::malformed("no Host field")),
+        Some(field) => drop(bare_host(field.as_bytes())?),
+        None => {}
+    }
     let agrees = |field: &HeaderValue| field.as_bytes().eq_ignore_ascii_case(target.as_str().as_bytes());
     if version == Version::HTTP_2 && !field.is_none_or(agrees) {
         return Err(Refusal::malformed("the Host field disagrees with :authority"));
@@ -161,7 +168,10 @@ mod tests {
         for host in ["a b", "a@b", "a,b", "a/b", "a:x", ":80", "a:80:90"] {
             assert_eq!(admitted(Version::HTTP_11, "/", &[("host", host)]).unwrap_err(), 400, "{host}");
         }
+        assert_eq!(admitted(Version::HTTP_11, "http://a/", &[]).unwrap_err(), 400);
+        assert_eq!(admitted(Version::HTTP_11, "http://a/", &[("host", "a b")]).unwrap_err(), 400);
         assert!(admitted(Version::HTTP_10, "/", &[]).is_ok());
+        assert!(admitted(Version::HTTP_10, "http://a/", &[]).is_ok());
         assert_eq!(admitted(Version::HTTP_2, "http://a/", &[("host", "b")]).unwrap_err(), 400);
     }
 

@@ -42,6 +42,9 @@ fn hosts() {
         ("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n", &[400]),
         ("GET / HTTP/1.1\r\nHost: a:port\r\n\r\n", &[400]),
         ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", &[400]),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", &[400]),
+        ("GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n", &[400]),
+        ("GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", &[400]),
     ]);
 }
 
@@ -67,6 +70,9 @@ fn transfer_encodings() {
         "chunked, identity",
         "gzip, chunked",
         "chunked, chunked",
+        ",chunked",
+        "chunked,",
+        "\u{a0}chunked",
         "\x0bchunked",
         "chunked\x0c",
         "",
@@ -79,6 +85,8 @@ fn transfer_encodings() {
         (&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), &[400, 501]),
         (&with("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"), &[400, 501]),
         (&with("Transfer-Encoding : chunked"), &[400]),
+        (&with("Transfer-Encoding:\r\n chunked"), &[400]),
+        (&with("Transfer-Encoding: chunked\r\n , identity"), &[400]),
     ]);
 }
 
@@ -92,6 +100,8 @@ fn fields() {
         (&with("X-(Odd): not a token"), &[400]),
         (&with("X-Odd: a\0b"), &[400]),
         (&with("X-Odd: a\x01b"), &[400]),
+        (&with("X-Odd: a\r\n\rX: b"), &[400]),
+        ("GET / HTTP/1.1\rHost: test\r\r", &[400]),
         (&with("X-\u{e9}: not ASCII"), &[400]),
         ("GET / HTTP/1.1\r\n folded: first\r\nHost: test\r\n\r\n", &[400]),
     ]);
@@ -199,4 +209,14 @@ fn a_fragment_is_refused_or_left_out() {
 
     let status = gateway.ask("GET /a#b HTTP/1.1\r\nHost: test\r\n\r\n").status();
     assert!(status == 400 || a.only_request().target() == "/a", "{status}, {:?}", a.requests());
+}
+
+#[test]
+fn another_host_in_the_target_opens_no_way_to_it() {
+    let (other, [a]) = (crate::harness::script(), backends(["a"]));
+    let gateway = gateway().upstream("api", [&a]).start();
+
+    let answer = gateway.ask(&format!("GET http://{other}/ HTTP/1.1\r\nHost: test\r\n\r\n"));
+    assert_eq!((answer.backend().as_str(), a.only_request().target()), ("a", "/"));
+    assert!(other.try_accept().is_none());
 }
