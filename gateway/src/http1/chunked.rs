@@ -2,21 +2,32 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use super::Invalid;
 
 /// Longest chunk size line, extensions included.
 const MAX_LINE: usize = 4 * 1024;
+/// By how many bytes all extensions together may exceed the data (CVE-2023-39326).
+const MAX_EXTENSIONS: usize = 16 * 1024;
 /// Most bytes of a trailer section.
 const MAX_TRAILERS: usize = 16 * 1024;
 /// Most trailer fields.
 const MAX_FIELDS: usize = 64;
 
-/// Where the decoder stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chunked {
+/// A decoder.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Chunked {
+    at: At,
+    /// By how many bytes the extensions exceed the data so far.
+    excess: usize,
+}
+
+/// Where it stands.
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
     /// Before a chunk's size line.
+    #[default]
     Size,
     /// Within a chunk, so many bytes before its end.
     Data(u64),
@@ -42,20 +53,20 @@ pub(crate) enum Found {
 impl Chunked {
     pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Found, Invalid> {
         loop {
-            match *self {
-                Self::Size => match size(buffer)? {
+            match self.at {
+                At::Size => match size(buffer, &mut self.excess)? {
                     None => return Ok(Found::More),
-                    Some(0) => *self = Self::Trailers,
-                    Some(size) => *self = Self::Data(size),
+                    Some(0) => self.at = At::Trailers,
+                    Some(size) => self.at = At::Data(size),
                 },
-                Self::Data(_) if buffer.is_empty() => return Ok(Found::More),
-                Self::Data(left) => {
+                At::Data(_) if buffer.is_empty() => return Ok(Found::More),
+                At::Data(left) => {
                     let taken = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
                     let left = left - taken as u64;
-                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+                    self.at = if left == 0 { At::DataEnd } else { At::Data(left) };
                     return Ok(Found::Data(buffer.split_to(taken).freeze()));
                 }
-                Self::DataEnd => {
+                At::DataEnd => {
                     let end = &buffer[..buffer.len().min(2)];
                     if !b"\r\n".starts_with(end) {
                         return Err(Invalid("a chunk longer than its size"));
@@ -64,23 +75,23 @@ impl Chunked {
                         return Ok(Found::More);
                     }
                     buffer.advance(2);
-                    *self = Self::Size;
+                    self.at = At::Size;
                 }
-                Self::Trailers => {
+                At::Trailers => {
                     let Some(trailers) = trailers(buffer)? else {
                         return Ok(Found::More);
                     };
-                    *self = Self::Done;
+                    self.at = At::Done;
                     return Ok(Found::End((!trailers.is_empty()).then_some(trailers)));
                 }
-                Self::Done => return Ok(Found::End(None)),
+                At::Done => return Ok(Found::End(None)),
             }
         }
     }
 }
 
 /// Takes a size line.
-fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Invalid> {
+fn size(buffer: &mut BytesMut, excess: &mut usize) -> Result<Option<u64>, Invalid> {
     let Some(end) = memchr::memchr(b'\n', buffer) else {
         return if buffer.len() > MAX_LINE {
             Err(Invalid("a chunk size line without end"))
@@ -100,6 +111,13 @@ fn size(buffer: &mut BytesMut) -> Result<Option<u64>, Invalid> {
     let mut size = 0u64;
     for digit in &line[..digits] {
         size = size << 4 | u64::from((*digit as char).to_digit(16).unwrap_or(0));
+    }
+    let extension = line.len() - digits;
+    if extension > 0 {
+        *excess = (*excess + extension).saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        if *excess > MAX_EXTENSIONS {
+            return Err(Invalid("more chunk extensions than data"));
+        }
     }
     buffer.advance(end + 1);
     Ok(Some(size))
@@ -129,27 +147,46 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Invalid> {
     Ok(Some(map))
 }
 
-/// May this field stand in a trailer section? Those that frame, route or authenticate may not.
+/// May this field stand in a trailer section? Those that frame, route, authenticate, describe the
+/// content or control the answer may not: somebody behind us may merge them into the head.
 #[must_use]
 pub(crate) fn may_trail(name: &HeaderName) -> bool {
-    const NEVER: [HeaderName; 14] = [
-        header::TRANSFER_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_ENCODING,
-        header::CONTENT_TYPE,
-        header::CONTENT_RANGE,
-        header::TRAILER,
-        header::HOST,
-        header::CONNECTION,
-        header::TE,
-        header::UPGRADE,
-        header::AUTHORIZATION,
-        header::COOKIE,
-        header::SET_COOKIE,
-        header::PROXY_AUTHORIZATION,
-    ];
-    !NEVER.contains(name)
+    let name = name.as_str();
+    !name.starts_with("if-") && !name.starts_with("x-forwarded-") && !NO_TRAILERS.contains(&name)
 }
+
+const NO_TRAILERS: [&str; 30] = [
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-http-method-override",
+    "x-real-ip",
+];
 
 /// Writes the end of a chunked body with its trailer section.
 pub(crate) fn write_trailers(trailers: Option<&HeaderMap>, out: &mut BytesMut) {
@@ -169,7 +206,7 @@ mod tests {
     const CUT: Invalid = Invalid("cut");
 
     fn decode(text: &str) -> Result<(String, Option<HeaderMap>, usize), Invalid> {
-        let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(text), String::new());
+        let (mut state, mut buffer, mut data) = (Chunked::default(), BytesMut::from(text), String::new());
         loop {
             match state.decode(&mut buffer)? {
                 Found::Data(bytes) => data.push_str(std::str::from_utf8(&bytes).unwrap()),
@@ -187,16 +224,31 @@ mod tests {
 
     #[test]
     fn trailers_arrive_without_those_that_would_change_the_message() {
-        let (_, trailers, _) = decode("0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\n\r\n").unwrap();
+        let (_, trailers, _) = decode(
+            "0\r\nX-Sum: 7\r\nContent-Length: 5\r\nHost: b\r\nIf-Match: c\r\nX-Forwarded-For: d\r\n\r\n",
+        )
+        .unwrap();
         let trailers = trailers.unwrap();
         assert_eq!((trailers.len(), &trailers["x-sum"]), (1, &HeaderValue::from_static("7")));
+    }
+
+    #[test]
+    fn extensions_may_exceed_the_data_by_a_little_only() {
+        let chunks = |data: usize, extension: usize| {
+            let chunk = format!("{data:x};{}\r\n{}\r\n", "e".repeat(extension), "d".repeat(data));
+            decode(&format!("{}0\r\n\r\n", chunk.repeat(1_000)))
+        };
+        assert_eq!(chunks(1, 10).unwrap().0.len(), 1_000);
+        assert_eq!(chunks(300, 200).unwrap().0.len(), 300_000);
+        assert!(chunks(1, 200).is_err_and(|error| error != CUT));
     }
 
     #[test]
     fn every_split_of_the_bytes_gives_the_same() {
         let text = b"a\r\n0123456789\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n";
         for cut in 0..text.len() {
-            let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::from(&text[..cut]), Vec::new());
+            let (mut state, mut buffer, mut data) =
+                (Chunked::default(), BytesMut::from(&text[..cut]), Vec::new());
             let mut rest = Some(&text[cut..]);
             loop {
                 match state.decode(&mut buffer).unwrap() {
@@ -226,7 +278,7 @@ mod tests {
     }
 
     fn all(pieces: &[&[u8]]) -> (Vec<u8>, Option<Result<bool, Invalid>>) {
-        let (mut state, mut buffer, mut data) = (Chunked::Size, BytesMut::new(), Vec::new());
+        let (mut state, mut buffer, mut data) = (Chunked::default(), BytesMut::new(), Vec::new());
         for piece in pieces {
             buffer.extend_from_slice(piece);
             loop {

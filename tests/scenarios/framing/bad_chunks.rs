@@ -27,9 +27,13 @@ fn sizes_that_are_none() {
 fn chunks_that_do_not_end_where_they_say() {
     let [a] = backends(["a"]);
     let gateway = gateway().upstream("api", [&a]).start();
-    for body in
-        ["5\r\nhello0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n"]
-    {
+    for body in [
+        "5\r\nhello0\r\n\r\n",
+        "3\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\n0\r\n\r\n",
+        "5\rhello\r\n0\r\n\r\n",
+        "5\nhello\n0\n\n",
+    ] {
         never_ends_well(&gateway, &a, body);
     }
 }
@@ -58,5 +62,18 @@ fn endless_trailers() {
 
     let answer = client.try_answer();
     assert!(answer.as_ref().is_none_or(|a| matches!(a.status(), 400 | 413 | 431)), "{answer:?}");
+    assert_eq!(a.hits(), 0);
+}
+
+#[test]
+fn more_extensions_than_body() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    let chunks = format!("1;{}\r\nx\r\n", "x".repeat(200)).repeat(4_000);
+    let mut client = gateway.begin(HEAD);
+    let _ = client.try_send(format!("{chunks}0\r\n\r\n"));
+
+    let answer = client.try_answer();
+    assert!(answer.as_ref().is_none_or(|a| a.status() == 400), "{answer:?}");
     assert_eq!(a.hits(), 0);
 }

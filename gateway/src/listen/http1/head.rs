@@ -160,7 +160,7 @@ impl Noted {
             _ if version == Version::HTTP_10 => {
                 Err(Unreadable::malformed("Transfer-Encoding in an HTTP/1.0 request"))
             }
-            (0, 1) if self.chunked => Ok(Body::Chunked(Chunked::Size)),
+            (0, 1) if self.chunked => Ok(Body::Chunked(Chunked::default())),
             (0, _) => Err(Unreadable::new(
                 StatusCode::NOT_IMPLEMENTED,
                 "a Transfer-Encoding other than chunked is not understood",

@@ -103,7 +103,7 @@ impl Connection {
                 self.body = match head.framing {
                     Framing::None => Body::Ended,
                     Framing::Length(length) => Body::of_length(length),
-                    Framing::Chunked => Body::Chunked(Chunked::Size),
+                    Framing::Chunked => Body::Chunked(Chunked::default()),
                     Framing::UntilClose => Body::UntilClose,
                 };
                 return Poll::Ready(Ok(head));
