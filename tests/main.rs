@@ -31,6 +31,7 @@ mod scenarios {
         mod cut_answers; // what was cut looks cut
         mod cut_uploads; // and never whole to the backend
         mod http2; // what HTTP/2 can carry and HTTP/1.1 must not
+        mod http2_bodies; // uploads and answers by HTTP/2 that are cut, late, early
         mod http2_floods; // much of what costs a client little
         mod left_over; // bytes after an answer are no answer to the next request
         mod sizes; // heads and bodies have limits

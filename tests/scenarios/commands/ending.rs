@@ -76,6 +76,55 @@ fn quit_lets_a_stream_end_too() {
 }
 
 #[test]
+fn quit_lets_an_upload_end_too() {
+    let backend = crate::harness::script();
+    let mut gateway = gateway().upstream("api", [&backend]).start();
+    let mut client = gateway.begin("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8\r\n\r\nhalf");
+    let mut connection = backend.accept();
+    connection.head();
+
+    gateway.signal(Signal::QUIT);
+    eventually("nobody new is let in", || refuses(&gateway));
+    client.send("half");
+    assert_eq!(connection.bytes(8), b"halfhalf");
+    connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!((client.answer().status(), gateway.ends()), (204, 0));
+}
+
+#[test]
+fn quit_lets_a_tunnel_end_too() {
+    let backend = crate::harness::script();
+    let mut gateway = gateway().upstream("api", [&backend]).start();
+    let mut client =
+        gateway.begin("GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+    let mut connection = backend.accept();
+    connection.request();
+    connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+    assert_eq!(client.answer().status(), 101);
+
+    gateway.signal(Signal::QUIT);
+    eventually("nobody new is let in", || refuses(&gateway));
+    client.send("last words");
+    assert_eq!(connection.bytes(10), b"last words");
+    drop(client);
+    assert_eq!(gateway.ends(), 0);
+}
+
+#[test]
+fn quit_tells_clients_of_http2() {
+    let [a] = backends(["a"]);
+    let mut gateway = gateway().upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/", &[]);
+    assert_eq!(client.end_of(1), End::Answered(200));
+
+    gateway.signal(Signal::QUIT);
+    assert_eq!(client.end_of(3), End::Over(Some(0)), "a GOAWAY without an error");
+    while client.end_of(3) != End::Over(None) {}
+    assert_eq!(gateway.ends(), 0);
+}
+
+#[test]
 fn quit_lets_streams_of_http2_end() {
     let [a] = backends(["a"]);
     let mut gateway = gateway().upstream("api", [&a]).start();

@@ -30,6 +30,11 @@ fn closed_inside_a_length() {
 }
 
 #[test]
+fn reset_inside_a_length() {
+    looks_cut(LENGTH, Wire::reset);
+}
+
+#[test]
 fn closed_between_chunks() {
     looks_cut(CHUNKS, drop);
 }

@@ -51,6 +51,49 @@ fn line_ends_never_reach_http_1_1() {
 }
 
 #[test]
+fn authorities_and_schemes_that_are_none_never_reach_http_1_1() {
+    let (a, gateway) = started();
+    for (scheme, authority) in [
+        ("http", "a\r\nx-evil: 1"),
+        ("http", "a b"),
+        ("http", "user@a"),
+        ("http", "a/b"),
+        ("http", "a,b"),
+        ("http", ""),
+        ("http://evil/?", "a"),
+        ("ht\r\ntp", "a"),
+        ("ftp", "a"),
+        ("", "a"),
+    ] {
+        let mut client = H2::on(gateway.client());
+        let pseudo = [(":method", "GET"), (":scheme", scheme), (":authority", authority), (":path", "/")];
+        client.headers(1, &pseudo, true);
+        is_refused(&client.end_of(1), &format!("{scheme} {authority}"));
+    }
+    assert_eq!(a.hits(), 0, "{:?}", a.requests());
+}
+
+#[test]
+fn connect_opens_no_way_to_anywhere() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.headers(1, &[(":method", "CONNECT"), (":authority", "other.example:443")], false);
+
+    is_refused(&client.end_of(1), "CONNECT");
+    assert_eq!(a.connections(), 0);
+}
+
+#[test]
+fn cookie_crumbs_become_one_line() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+
+    assert_eq!(client.end_of(1), End::Answered(200));
+    assert_eq!(a.only_request().all("cookie"), ["a=1; b=2; c=3"]);
+}
+
+#[test]
 fn fields_of_a_connection_are_refused_or_left_out() {
     let (a, gateway) = started();
     for (name, value) in [

@@ -1,7 +1,7 @@
 //! Much of what costs a client little: the gateway ends such connections or bears them, and
 //! others are served meanwhile.
 
-use crate::harness::h2::{CONTINUATION, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE};
+use crate::harness::h2::{CONTINUATION, DATA, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE};
 use crate::harness::{Backend, End, Gateway, H2, backends, eventually, gateway};
 
 fn started() -> (Backend, Gateway) {
@@ -66,19 +66,60 @@ fn a_head_without_end_ends_the_connection() {
     unharmed(&gateway, before);
 }
 
-#[test]
-fn one_field_named_by_many_bytes_is_counted_in_full() {
+/// A field goes into the table and is then named 10,000 times by a byte each. No window is open
+/// for an answer.
+#[track_caller]
+fn is_counted_in_full(field: &[u8]) {
     let (a, gateway) = started();
     let (before, hits) = (gateway.memory(), a.hits());
-    let mut client = H2::on(gateway.client());
-    // A field of 4,000 bytes goes into the table, and is then named 10,000 times by a byte each.
-    let long = [&[0x40, 1, b'x', 127, 0xa1, 0x1e][..], &[b'y'; 4_000]].concat();
-    let block = [&[0x82, 0x86, 0x84][..], &long, &[0xbe; 10_000]].concat();
+    const INITIAL_WINDOW: u16 = 4;
+    let mut client = H2::with_settings(gateway.client(), &[(INITIAL_WINDOW, 0)]);
+    let authority = [&[0x01, 4][..], b"test"].concat();
+    let block = [&[0x82, 0x86, 0x84][..], &authority, field, &[0xbe; 10_000]].concat();
     client.flood(HEADERS, 0x5, 1, &block, 1);
 
     assert_ne!(client.end_of(1), End::Answered(200));
     unharmed(&gateway, before);
     assert_eq!(a.hits(), hits + 1, "only the one that shows that it serves");
+}
+
+#[test]
+fn one_field_named_by_many_bytes_is_counted_in_full() {
+    is_counted_in_full(&[&[0x40, 1, b'x', 127, 0xa1, 0x1e][..], &[b'y'; 4_000]].concat());
+}
+
+#[test]
+fn a_tiny_field_is_counted_with_what_it_costs() {
+    is_counted_in_full(&[0x40, 1, b'x', 1, b'y']);
+}
+
+#[test]
+fn cookie_crumbs_are_counted_each() {
+    // `cookie` is field 32 of the static table.
+    is_counted_in_full(&[0x60, 3, b'a', b'=', b'1']);
+}
+
+#[test]
+fn pieces_of_nothing_are_borne_or_end_the_connection() {
+    let (_a, gateway) = started();
+    let before = gateway.memory();
+    let mut client = H2::on(gateway.client());
+    client.request(1, "POST", "/", &[], false);
+    client.flood(DATA, 0, 1, &[], 50_000);
+
+    unharmed(&gateway, before);
+}
+
+#[test]
+fn a_head_that_stops_is_not_waited_for_for_ever() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nheader_timeout = \"200ms\"").upstream("api", [&a]).start();
+    let mut silent = H2::on(gateway.client());
+    let mut half = H2::on(gateway.client());
+    half.flood(HEADERS, 0, 1, &[0x82, 0x86, 0x84], 1);
+
+    assert!(matches!(silent.end_of(1), End::Over(_)) && matches!(half.end_of(1), End::Over(_)));
+    assert_eq!(a.connections(), 0);
 }
 
 #[test]

@@ -72,6 +72,26 @@ fn cookie_crumbs_become_one_line() {
 }
 
 #[test]
+fn fields_of_the_backends_connection_end_at_the_gateway() {
+    if !installed("curl") {
+        return;
+    }
+    let a = backend("a", |_| {
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Named\r\nX-Named: 1\r\nKeep-Alive: timeout=5\r\n\
+          Proxy-Connection: keep-alive\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\nX-Stays: 1\r\n\r\n\
+          2\r\nhi\r\n0\r\n\r\n"
+            .to_vec()
+    });
+    let gateway = gateway().upstream("api", [&a]).start();
+
+    let answer = curl(&gateway, "/", &["-D", "-"]).to_lowercase();
+    assert!(answer.contains("x-stays: 1") && answer.ends_with("\r\n\r\nhi"), "{answer}");
+    for gone in ["connection", "x-named", "keep-alive", "upgrade", "transfer-encoding"] {
+        assert!(!answer.contains(gone), "{gone} in {answer}");
+    }
+}
+
+#[test]
 fn a_cut_answer_is_a_reset_stream() {
     if !installed("curl") {
         return;

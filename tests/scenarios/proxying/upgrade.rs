@@ -131,3 +131,18 @@ fn a_101_that_nobody_asked_for_is_a_502_even_beside_tunnels() {
     connection.send(SWITCHING);
     assert_eq!(client.answer().status(), 502);
 }
+
+#[test]
+fn a_body_beside_an_upgrade_stays_a_body() {
+    let backend = script();
+    let gateway = gateway().upstream("api", [&backend]).start();
+    let request = UPGRADE.replace("GET", "POST").replace("Host:", "Content-Length: 5\r\nHost:");
+    let mut client = gateway.begin(&format!("{request}helloGET /second HTTP/1.1\r\nHost: test\r\n\r\n"));
+
+    let mut connection = backend.accept();
+    let first = connection.request();
+    assert_eq!((first.text().as_str(), first.has("upgrade")), ("hello", false));
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+    assert_eq!(client.answer().text(), "no");
+    assert_eq!(connection.request().target(), "/second");
+}
