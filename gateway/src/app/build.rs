@@ -217,7 +217,9 @@ impl Builder<'_> {
         let config = &self.loaded.config;
         let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
         if candidates.backends.is_empty() {
-            // No policy is ever asked to choose from nothing, so this one cannot be tried.
+            // No policy is ever asked to choose from nothing, so this one cannot be tried; but that
+            // there is none of its name can be said.
+            self.load(&configured.policy)?;
             let message = format!("upstream `{}` has no backend in service", upstream.name);
             return Err((configured.place, message, String::new()));
         }
@@ -250,6 +252,12 @@ impl Builder<'_> {
         })
     }
 
+    fn load(&self, configured: &model::Policy) -> Result<Arc<Policy>, (Place, String, String)> {
+        let shelf = Shelf::new(&self.loaded.config.policies);
+        let found = shelf.load(self.engine, &configured.name);
+        found.map_err(|(message, help)| (configured.place, message, help))
+    }
+
     /// Loads a policy and tries it with its options and the real candidates.
     fn tried(
         &self,
@@ -257,10 +265,7 @@ impl Builder<'_> {
         candidates: &Arc<Candidates>,
         limits: Budget,
     ) -> Result<(Arc<Policy>, String, Report), (Place, String, String)> {
-        let shelf = Shelf::new(&self.loaded.config.policies);
-        let place = configured.place;
-        let policy =
-            shelf.load(self.engine, &configured.name).map_err(|(message, help)| (place, message, help))?;
+        let (place, policy) = (configured.place, self.load(configured)?);
         let options = serde_json::Value::Object(configured.options.clone()).to_string();
         let birth =
             Birth { options: &options, candidates: Arc::clone(candidates), seed: 1, state: None, limits };

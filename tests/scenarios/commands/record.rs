@@ -56,10 +56,10 @@ fn the_gateway_goes_on_after_a_recording_and_records_again() {
 
 #[test]
 fn what_was_learnt_survives_the_beginning_and_the_end_of_a_recording() {
-    let [a] = backends(["a"]);
+    let [a, b] = backends(["a", "b"]);
     let gateway = gateway()
         .file("policies/counts.wat", include_str!("../../guests/state.wat"))
-        .upstream("api", [&a])
+        .upstream("api", [&a, &b])
         .policy("counts")
         .start();
     gateway.picks(3);
