@@ -121,6 +121,9 @@ pub fn try_policies(loaded: &Loaded, engine: &Engine) -> Problems {
     builder.upstreams().err().unwrap_or_else(|| Problems::new(Arc::clone(&loaded.sources)))
 }
 
+/// Why a policy cannot serve: where it is named, what is wrong, and how to mend it.
+type Unfit = (Place, String, String);
+
 /// What a plan is made from.
 pub(super) struct Builder<'a> {
     pub(super) loaded: &'a Loaded,
@@ -213,7 +216,7 @@ impl Builder<'_> {
         upstream: &Upstream,
         stats: Arc<UpstreamStats>,
         roster: Arc<Roster>,
-    ) -> Result<Making, (Place, String, String)> {
+    ) -> Result<Making, Unfit> {
         let config = &self.loaded.config;
         let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
         if candidates.backends.is_empty() {
@@ -252,7 +255,7 @@ impl Builder<'_> {
         })
     }
 
-    fn load(&self, configured: &model::Policy) -> Result<Arc<Policy>, (Place, String, String)> {
+    fn load(&self, configured: &model::Policy) -> Result<Arc<Policy>, Unfit> {
         let shelf = Shelf::new(&self.loaded.config.policies);
         let found = shelf.load(self.engine, &configured.name);
         found.map_err(|(message, help)| (configured.place, message, help))
@@ -264,7 +267,7 @@ impl Builder<'_> {
         configured: &model::Policy,
         candidates: &Arc<Candidates>,
         limits: Budget,
-    ) -> Result<(Arc<Policy>, String, Report), (Place, String, String)> {
+    ) -> Result<(Arc<Policy>, String, Report), Unfit> {
         let (place, policy) = (configured.place, self.load(configured)?);
         let options = serde_json::Value::Object(configured.options.clone()).to_string();
         let birth =

@@ -402,7 +402,7 @@ impl Control {
         let making = &self.makings[upstream];
         let policy = making.roster.serving()?;
         let birth = making.birth(random_seed(), state);
-        let (instance, recorder) = recorders.born(&policy, birth, worker, clock::now()).ok()?;
+        let (instance, recorder) = recorders.born(&policy, &birth, worker, clock::now()).ok()?;
         let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
         let picker = Picker::new(candidates, Some(instance), roster, worker, self.ages, self.sink());
         Some(picker.with(making.beside(worker, Some(recorder), random_seed)))

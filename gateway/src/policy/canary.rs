@@ -234,7 +234,7 @@ impl CanaryBook {
                  to keep it, make it the policy of the upstream and reload"
             ),
             CanaryState::Trying => {
-                tracing::info!("upstream {upstream}: the canary {name} {version} tries again: {why}")
+                tracing::info!("upstream {upstream}: the canary {name} {version} tries again: {why}");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::time::{Duration, Instant};
 
 use super::{Answer, Born, Changes, Done, Event, FORMAT, Header, Inquiry, MemberLine, Pick, Tick, encoded};
@@ -86,11 +86,9 @@ impl Lines {
         };
         let mut text = line(&header);
         let deadline = Instant::now() + patience;
-        loop {
-            match self.arriving.recv_deadline(deadline) {
-                Ok(Message::Line(line)) => text.push_str(&line),
-                Ok(Message::Last) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+        // Until the last line, or as long as there is patience.
+        while let Ok(Message::Line(line)) = self.arriving.recv_deadline(deadline) {
+            text.push_str(&line);
         }
         let left = self.session.requests.load(Relaxed);
         Summary { text, requests: self.asked - left, full: self.session.room.load(Relaxed) == 0 }
@@ -124,7 +122,7 @@ impl Recorders {
     pub fn born(
         &self,
         policy: &Arc<Policy>,
-        birth: Birth<'_>,
+        birth: &Birth<'_>,
         worker: usize,
         now: u64,
     ) -> Result<(Instance, Recorder), BirthError> {
@@ -151,7 +149,8 @@ impl Recorders {
             },
         };
         recorder.write(&Event::Born(born));
-        let birth = Birth { candidates: Arc::clone(&recorder.mirror), ..birth };
+        let Birth { options, seed, state, limits, .. } = *birth;
+        let birth = Birth { options, candidates: Arc::clone(&recorder.mirror), seed, state, limits };
         Ok((policy.instantiate_at(birth, now)?, recorder))
     }
 }

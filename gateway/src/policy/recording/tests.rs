@@ -14,7 +14,7 @@ fn recorded(policy: &Arc<Policy>, options: &'static str, requests: u64) -> (Pick
     let (recorders, lines) = Session::open(requests, 1 << 20, false);
     let candidates = guests::candidates(3);
     let birth = super::super::Birth { options, ..guests::birth_of(Arc::clone(&candidates)) };
-    let (instance, recorder) = recorders.born(policy, birth, 0, 1_000_000).unwrap();
+    let (instance, recorder) = recorders.born(policy, &birth, 0, 1_000_000).unwrap();
     let roster = Arc::new(Roster::new("chat".into(), Rules::default(), 1));
     roster.serve(Arc::clone(policy), 1);
     let picker = Picker::new(Arc::clone(&candidates), Some(instance), roster, 0, 1, Arc::new(|_| ()));
@@ -119,7 +119,7 @@ fn a_recording_that_grows_too_large_ends_and_says_so() {
     let (recorders, lines) = Session::open(1_000, 3_000, false);
     let candidates = guests::candidates(3);
     let (instance, recorder) =
-        recorders.born(&policy, guests::birth_of(Arc::clone(&candidates)), 0, 1).unwrap();
+        recorders.born(&policy, &guests::birth_of(Arc::clone(&candidates)), 0, 1).unwrap();
     let roster = Arc::new(Roster::new("chat".into(), Rules::default(), 1));
     let picker = Picker::new(Arc::clone(&candidates), Some(instance), roster, 0, 1, Arc::new(|_| ()));
     let mut picker = picker.with(Beside::new(Some(recorder), None, Vec::new()));
