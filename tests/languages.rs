@@ -24,7 +24,7 @@ use pointsman::upstream::{Backend, Candidates};
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "the scenarios use the rest")]
 mod harness;
 
-use harness::{Load, backends, gateway, guest};
+use harness::{Load, backends, eventually, gateway, guest};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
@@ -302,9 +302,10 @@ fn takes_over(bytes: &[u8]) {
         std::thread::sleep(Duration::from_millis(50));
     }
     println!("in force after {:.1?}", begun.elapsed());
+    // The old one would never have picked it; how often the new one does depends on how fast the two are.
+    eventually("the new one picks the other backend", || b.hits() > 0);
     load.goes_on_for(500);
     load.stop();
-    assert!(b.hits() > 50, "the old one would never have picked it");
     assert_eq!(gateway.faults("api", "trap") + gateway.faults("api", "memory"), 0);
 }
 
