@@ -144,21 +144,21 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_found_by_its_content() {
-        let Kept { engine, store, .. } = kept();
+        let Kept { engine, store, _folder, .. } = kept();
         assert!(store.load(&engine, 7).is_some());
         assert!(store.load(&engine, 8).is_none());
     }
 
     #[test]
     fn another_compiler_has_files_of_its_own() {
-        let Kept { store, .. } = kept();
+        let Kept { store, _folder, .. } = kept();
         let other = Engine::new(wasmtime::Config::new().epoch_interruption(true)).unwrap();
         assert!(store.load(&other, 7).is_none());
     }
 
     #[test]
     fn a_file_that_is_cut_or_changed_is_none() {
-        let Kept { engine, store, path, .. } = kept();
+        let Kept { engine, store, path, _folder } = kept();
         let whole = fs::read(&path).unwrap();
         for damaged in [&whole[..whole.len() - 1], &whole[..3], &[whole.clone(), vec![0]].concat(), b""] {
             fs::write(&path, damaged).unwrap();
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_others_may_write_is_not_trusted() {
-        let Kept { engine, store, path, .. } = kept();
+        let Kept { engine, store, path, _folder } = kept();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert!(store.load(&engine, 7).is_none());
         fs::set_permissions(&store.folder, fs::Permissions::from_mode(0o777)).unwrap();
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_the_files_used_last_are_kept() {
-        let Kept { engine, store, .. } = kept();
+        let Kept { engine, store, _folder, .. } = kept();
         let component = Component::from_binary(&engine, EMPTY).unwrap();
         let long_ago = SystemTime::UNIX_EPOCH;
         let age = |content| fs::File::open(store.path(&engine, content)).unwrap().set_modified(long_ago);
