@@ -88,9 +88,21 @@ mod scenarios {
         mod broken; // accepted, then closed
         mod churn; // backends that come and go under load
         mod refused; // nobody listens
+        mod retries; // after what, how often, with which bodies
         mod stale; // a kept connection that ends exactly when it is used again
         mod tiers; // backup and down
         mod timeouts; // too slow, on every side
+    }
+    /// Who is fit to be chosen.
+    mod health {
+        mod checks; // asking backends themselves
+        mod draining; // no new clients
+        mod ejection; // who only fails is out for a time
+        mod max_conns; // no more than a backend can bear; the queue
+        mod max_fails; // nginx's count
+        mod panic; // better a bad backend than none
+        mod slow_start; // who comes back begins with a part
+        mod sticky; // sessions stay where they are
     }
     /// The policies that come with the gateway.
     mod policies {

@@ -23,7 +23,7 @@ use pointsman::policy::{
     ShadowBook,
 };
 use pointsman::stats::{BackendStats, Outcome, UpstreamStats, Verdict};
-use pointsman::upstream::{Backend, Candidates, Resolver};
+use pointsman::upstream::{Backend, Candidates};
 
 /// Each built-in policy with the options it is measured with.
 const BUILT_IN: [(&str, &str); 14] = [
@@ -113,19 +113,7 @@ fn backend(number: usize, upstream: &UpstreamStats) -> Backend {
     let outcome =
         Outcome { verdict: Verdict::Success, status: 200, connect: 0, first_byte: total, total, now: 1 };
     stats.record(&outcome, upstream);
-    Backend {
-        resolver: Resolver::new(&address),
-        tls: None,
-        address,
-        name: name.into(),
-        weight: 1,
-        backup: false,
-        down: false,
-        zone: None,
-        labels: Vec::new(),
-        stats: Arc::new(stats),
-        slot: number,
-    }
+    Backend { stats: Arc::new(stats), ..Backend::new(&name, address, number) }
 }
 
 fn birth<'a>(candidates: &Arc<Candidates>, options: &'a str) -> Birth<'a> {

@@ -31,6 +31,7 @@ use pointsman::listen::{self, Desk};
 use pointsman::policy::{Birth, Engine, Limits, Picker, Policy, Roster, Rules};
 use pointsman::route::{HostPattern, PathPattern, Table};
 use pointsman::stats::clock;
+use pointsman::upstream::health::Health;
 use pointsman::upstream::http1::Connection;
 use pointsman::upstream::{self, Address, Backend, Candidates, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
@@ -241,9 +242,7 @@ fn upstream() -> Upstream {
         read_timeout: MINUTE,
         idle_connections: 64,
         idle_timeout: 60 * MINUTE,
-        tries: None,
-        proxy_protocol: None,
-        protocol: upstream::Protocol::Http1,
+        ..upstream::Settings::default()
     };
     Upstream {
         name: "bench".into(),
@@ -251,8 +250,11 @@ fn upstream() -> Upstream {
         settings,
         backends: (0..BACKENDS).map(backend).collect(),
         stats: Arc::default(),
+        health: Arc::new(Health::new("bench".into(), crossbeam_channel::bounded(1).0)),
+        queue: Arc::default(),
         hash_key: None,
         redirect: None,
+        sticky: None,
     }
 }
 

@@ -149,6 +149,22 @@ impl Gateway {
         number(if state[what].is_null() { &state["verdicts"] } else { &state }, what)
     }
 
+    /// How a backend stands, in one word.
+    #[track_caller]
+    pub fn backend_state(&self, upstream: &str, backend: &impl ToString) -> String {
+        let state = named(&self.upstream(upstream)["backends"], &backend.to_string());
+        state["state"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The backends that an upstream's policy chooses from now.
+    #[track_caller]
+    pub fn candidates(&self, upstream: &str) -> Vec<String> {
+        let upstream = self.upstream(upstream);
+        let all = upstream["backends"].as_array().into_iter().flatten();
+        let candidates = all.filter(|backend| backend["candidate"] == true);
+        candidates.filter_map(|backend| Some(backend["name"].as_str()?.to_owned())).collect()
+    }
+
     /// Which generation is in force.
     #[track_caller]
     pub fn generation(&self) -> u64 {
@@ -180,6 +196,13 @@ impl Gateway {
         let number = finished.stdout.split_whitespace().nth(1).and_then(|word| word.parse().ok());
         assert!(finished.code == 0 && number.is_some(), "{finished:?}");
         *self.successor.lock().expect("nobody panics with it") = number.and_then(Pid::from_raw);
+    }
+
+    /// Runs a command of the binary that takes arguments (`drain`) for this gateway.
+    #[track_caller]
+    pub fn tell(&self, arguments: &[&str]) -> Finished {
+        let path = self.plan.path().display().to_string();
+        pointsman(&[arguments, &["-c", &path]].concat())
     }
 
     /// Reloads; fails the test when that is refused.

@@ -17,6 +17,7 @@ use super::{
     BackendSnapshot, CertificateSnapshot, LimitSnapshot, ListenerSnapshot, PolicyState, Snapshot,
     UpstreamSnapshot,
 };
+use crate::upstream::health::State;
 
 /// Content type of what [`render`] makes.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,6 +46,7 @@ impl Collector for Scrape {
         policies(&self.0.upstreams, &mut families)?;
         understudies::shadows(&self.0.upstreams, &mut families)?;
         understudies::canaries(&self.0.upstreams, &mut families)?;
+        upstreams(&self.0.upstreams, &mut families)?;
         backends(&self.0.upstreams, &mut families)
     }
 }
@@ -137,12 +139,36 @@ fn policies(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
     counter("policy_rejected", "Picks that refused the request", |upstream| upstream.policy.rejected)
 }
 
+fn upstreams(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Result {
+    let mut gauge = |name, help, value: fn(&UpstreamSnapshot) -> f64| {
+        families.gauge(name, help, None, each(upstreams, value))
+    };
+    gauge("upstream_panic", "1 while health does not count", |upstream| flag(upstream.panic))?;
+    let waiting = |upstream: &UpstreamSnapshot| f64::from(upstream.queue.waiting);
+    gauge("upstream_queue_waiting", "Requests that wait for a backend with room", waiting)?;
+    let sessions = |upstream: &UpstreamSnapshot| upstream.sessions as f64;
+    gauge("upstream_sessions", "Sessions that were learnt", sessions)?;
+    let mut counter = |name, help, count: fn(&UpstreamSnapshot) -> u64| {
+        families.counter(name, help, each(upstreams, count))
+    };
+    counter("upstream_queued", "Requests that had to wait", |upstream| upstream.queue.entered)?;
+    counter("upstream_queue_refused", "Requests that found the queue full", |upstream| {
+        upstream.queue.refused
+    })?;
+    counter("upstream_queue_expired", "Requests that waited in vain", |upstream| upstream.queue.expired)?;
+    counter("upstream_retries", "Requests that went on to another attempt", |upstream| upstream.retries)?;
+    let denied = |upstream: &UpstreamSnapshot| upstream.retries_denied;
+    counter("upstream_retries_denied", "Retries that the budget did not allow", denied)
+}
+
 fn backends(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Result {
     let mut gauge = |name, help, unit, value: fn(&BackendSnapshot) -> f64| {
         let samples = all(upstreams).map(|(labels, backend)| (labels, value(backend)));
         families.gauge(name, help, unit, samples)
     };
-    gauge("backend_weight", "Relative capacity now", None, |backend| f64::from(backend.weight))?;
+    gauge("backend_weight", "Relative capacity, as configured", None, |backend| f64::from(backend.weight))?;
+    let risen = |backend: &BackendSnapshot| f64::from(backend.risen) / 100.0;
+    gauge("backend_risen_ratio", "Part of its weight that it has now", None, risen)?;
     gauge("backend_backup", "1 for a backup", None, |backend| flag(backend.backup))?;
     gauge("backend_down", "1 when configured as out of service", None, |backend| flag(backend.down))?;
     gauge("backend_candidate", "1 when it may be chosen", None, |backend| flag(backend.candidate))?;
@@ -163,7 +189,22 @@ fn backends(upstreams: &[UpstreamSnapshot], families: &mut Families) -> fmt::Res
             (labels, *count)
         })
     });
-    families.counter("backend_verdicts", "Attempts ended, by how they ended", ended)
+    families.counter("backend_verdicts", "Attempts ended, by how they ended", ended)?;
+    let states = all(upstreams).flat_map(|(labels, backend)| {
+        State::ALL.map(|state| {
+            let mut labels = labels.clone();
+            labels.push(("state", state.name()));
+            (labels, flag(state.name() == backend.state))
+        })
+    });
+    families.gauge("backend_state", "1 for the state that it is in", None, states)?;
+    let mut counter = |name, help, count: fn(&BackendSnapshot) -> u64| {
+        families.counter(name, help, all(upstreams).map(|(labels, backend)| (labels, count(backend))))
+    };
+    counter("backend_ejections", "Times it was ejected", |backend| backend.ejections)?;
+    counter("backend_returns", "Times it came back after an ejection", |backend| backend.returns)?;
+    counter("backend_checks_passed", "Active checks that it passed", |backend| backend.checks_passed)?;
+    counter("backend_checks_failed", "Active checks that it failed", |backend| backend.checks_failed)
 }
 
 /// Name and value of each label.
@@ -290,8 +331,8 @@ mod tests {
             upstreams: vec![UpstreamSnapshot {
                 name: "a\"b".into(),
                 policy,
-                certificate: None,
                 backends: vec![backend],
+                ..UpstreamSnapshot::default()
             }],
             ..Snapshot::default()
         }

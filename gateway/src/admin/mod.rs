@@ -17,8 +17,8 @@ mod wish;
 pub use server::{Admin, Place};
 pub use snapshot::{
     ArmSnapshot, BackendSnapshot, CanarySnapshot, CertificateSnapshot, Connections, LimitSnapshot,
-    ListenerSnapshot, PolicySnapshot, PolicyState, Requests, ShadowSnapshot, Snapshot, TlsSnapshot,
-    UpstreamSnapshot,
+    ListenerSnapshot, PolicySnapshot, PolicyState, QueueSnapshot, Requests, ShadowSnapshot, Snapshot,
+    TlsSnapshot, UpstreamSnapshot,
 };
 pub use wish::{Wish, escaped};
 
@@ -59,6 +59,12 @@ pub trait Gateway: Send + Sync + 'static {
     /// # Errors
     /// There is no such upstream, or it has no canary.
     fn decide(&self, wish: &Wish, promote: bool) -> Result<String, String>;
+    /// Takes no new clients to a backend, by the names of its upstream and its own; or, if `drain`
+    /// is false, takes them again. The answer says how it stands.
+    ///
+    /// # Errors
+    /// There is no such backend.
+    fn drain(&self, upstream: &str, backend: &str, drain: bool) -> Result<String, String>;
     /// What there is to know right now.
     fn snapshot(&self) -> Snapshot;
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use percent_encoding::percent_decode_str;
 
 use super::{Gateway, Wish, metrics};
 
@@ -23,7 +24,7 @@ type Answer = Response<Full<Bytes>>;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Method, path and what is to be found there.
-static ENDPOINTS: [(Method, &str, &str); 13] = [
+static ENDPOINTS: [(Method, &str, &str); 15] = [
     (Method::GET, "/", "this list"),
     (Method::GET, "/ready", "200 while new requests are welcome, 503 while the gateway drains"),
     (Method::GET, "/state", "everything there is to know, as JSON"),
@@ -41,6 +42,12 @@ static ENDPOINTS: [(Method, &str, &str); 13] = [
     (Method::POST, "/explain", "explain the next pick, as JSON (?upstream=, seconds=)"),
     (Method::POST, "/promote", "let the canary decide for all requests (?upstream=)"),
     (Method::POST, "/rollback", "let the canary decide for none (?upstream=)"),
+    (
+        Method::POST,
+        "/drain",
+        "take no new clients to a backend: `?upstream=NAME&backend=ADDRESS`; 422 if there is none",
+    ),
+    (Method::POST, "/undrain", "take them again"),
     (Method::POST, "/reopen", "open the log files again"),
     (Method::POST, "/quit", "stop when the last request has ended"),
     (Method::POST, "/stop", "stop at once"),
@@ -71,6 +78,8 @@ pub(super) async fn answer<B>(request: &Request<B>, door: Door, gateway: &Arc<dy
         "/explain" => wished(request.uri().query(), gateway, "application/json", |g, w| g.explain(w)).await,
         "/promote" => wished(request.uri().query(), gateway, TEXT, |g, w| g.decide(w, true)).await,
         "/rollback" => wished(request.uri().query(), gateway, TEXT, |g, w| g.decide(w, false)).await,
+        "/drain" => drain(gateway.as_ref(), request.uri().query(), true),
+        "/undrain" => drain(gateway.as_ref(), request.uri().query(), false),
         "/reopen" => done(|| gateway.reopen(), "the log files are being opened again"),
         "/quit" => done(|| gateway.quit(), "quitting: requests in flight are served to their end"),
         "/stop" => done(|| gateway.stop(), "stopping"),
@@ -111,6 +120,23 @@ async fn wished(
         Ok(Ok(done)) => typed(StatusCode::OK, content_type, done),
         Ok(Err(why)) => text(StatusCode::UNPROCESSABLE_ENTITY, why),
         Err(broken) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("it broke off: {broken}")),
+    }
+}
+
+/// Whom it concerns stands in the query.
+fn drain(gateway: &dyn Gateway, query: Option<&str>, drain: bool) -> Answer {
+    let named = |name: &str| {
+        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+        values.next().map(|value| percent_decode_str(value).decode_utf8_lossy().into_owned())
+    };
+    let (Some(upstream), Some(backend)) = (named("upstream"), named("backend")) else {
+        let help = "say which one: `?upstream=NAME&backend=ADDRESS`, as in the configuration";
+        return text(StatusCode::BAD_REQUEST, help.into());
+    };
+    match gateway.drain(&upstream, &backend, drain) {
+        Ok(sentence) => text(StatusCode::OK, sentence),
+        Err(reason) => text(StatusCode::UNPROCESSABLE_ENTITY, reason),
     }
 }
 

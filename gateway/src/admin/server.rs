@@ -275,6 +275,10 @@ mod tests {
             self.note(if promote { "promote" } else { "rollback" });
             Ok("done".into())
         }
+        fn drain(&self, upstream: &str, backend: &str, drain: bool) -> Result<String, String> {
+            self.note(if drain { "drain" } else { "undrain" });
+            if upstream == "api" { Ok(format!("{backend}: {drain}")) } else { Err("no such upstream".into()) }
+        }
         fn snapshot(&self) -> Snapshot {
             Snapshot { generation: 7, draining: self.draining, ..Snapshot::default() }
         }
@@ -324,6 +328,16 @@ mod tests {
             assert_eq!(running.post(path).0, 200, "{path}");
         }
         assert_eq!(*running.recorder.asked.lock().unwrap(), ["reload", "reopen", "quit", "stop"]);
+    }
+
+    #[test]
+    fn a_drain_names_its_backend_in_the_query() {
+        let running = start(Recorder::default());
+        let drained = running.post("/drain?upstream=api&backend=unix%3A%2Frun%2Fa.sock");
+        assert_eq!(drained, (200, "unix:/run/a.sock: true\n".into()));
+        assert_eq!(running.post("/undrain?backend=a%3A80&upstream=api"), (200, "a:80: false\n".into()));
+        assert_eq!(running.post("/drain?upstream=apu&backend=a"), (422, "no such upstream\n".into()));
+        assert_eq!(running.post("/drain?upstream=api").0, 400);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::certificate::Identity;
 use crate::stats::{UpstreamStats, Verdict};
-use crate::upstream::Backend;
+use crate::upstream::{Backend, QueueTotals};
 
 /// The gateway.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -139,8 +139,40 @@ pub struct UpstreamSnapshot {
     pub policy: PolicySnapshot,
     /// What the gateway shows of itself to its backends, if they ask.
     pub certificate: Option<CertificateSnapshot>,
+    /// Too few backends are well, so that all serve.
+    pub panic: bool,
+    /// Requests that wait for a backend with room.
+    pub queue: QueueSnapshot,
+    /// Sessions that were learnt.
+    pub sessions: usize,
+    /// Requests that went on to another attempt.
+    pub retries: u64,
+    /// Requests that could have, but the budget for retries was used up.
+    pub retries_denied: u64,
     /// Its backends, in the order of the configuration.
     pub backends: Vec<BackendSnapshot>,
+}
+
+/// The queue of one upstream.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct QueueSnapshot {
+    /// Waiting now.
+    pub waiting: u32,
+    /// Requests that had to wait.
+    pub entered: u64,
+    /// Requests that found it full.
+    pub refused: u64,
+    /// Requests that waited in vain.
+    pub expired: u64,
+}
+
+impl QueueSnapshot {
+    /// In these words.
+    #[must_use]
+    pub fn of(totals: QueueTotals) -> Self {
+        let QueueTotals { waiting, entered, refused, expired } = totals;
+        Self { waiting, entered, refused, expired }
+    }
 }
 
 /// The policy of one upstream. Counts are sums over all workers since the gateway started.
@@ -265,8 +297,12 @@ impl PolicyState {
 pub struct BackendSnapshot {
     /// Its name.
     pub name: String,
-    /// Relative capacity now.
+    /// How it stands: `up`, `down`, `draining`, `failing` (its checks), `ejected` or `trial`.
+    pub state: &'static str,
+    /// Relative capacity, as configured.
     pub weight: u32,
+    /// Percent of that weight that it has now: slow start.
+    pub risen: u32,
     /// Only used when no other backend can be.
     pub backup: bool,
     /// Configured as out of service.
@@ -275,6 +311,8 @@ pub struct BackendSnapshot {
     pub candidate: bool,
     /// Attempts begun and not ended.
     pub in_flight: u32,
+    /// Most of them at a time; none: no limit.
+    pub max_conns: Option<u32>,
     /// Mean response time, microseconds.
     pub latency_us: u32,
     /// Mean age of what is in flight, microseconds.
@@ -285,6 +323,14 @@ pub struct BackendSnapshot {
     pub attempts: u64,
     /// Attempts ended, by how they ended.
     pub verdicts: BTreeMap<&'static str, u64>,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// How often it came back after that.
+    pub returns: u64,
+    /// Active checks that it passed.
+    pub checks_passed: u64,
+    /// Active checks that it failed.
+    pub checks_failed: u64,
 }
 
 impl CertificateSnapshot {
@@ -313,18 +359,27 @@ impl BackendSnapshot {
         let in_flight = stats.in_flight();
         let verdicts: BTreeMap<_, _> =
             Verdict::ALL.into_iter().map(|verdict| (verdict.name(), stats.total(verdict))).collect();
+        let condition = &backend.condition;
+        let (checks_passed, checks_failed) = condition.checks();
         Self {
             name: backend.name.to_string(),
+            state: backend.state().name(),
             weight: backend.weight,
+            risen: backend.rising_weight(now).map_or(100, |hundredths| hundredths / backend.weight.max(1)),
             backup: backend.backup,
             down: backend.down,
             candidate,
             in_flight,
+            max_conns: backend.max_conns,
             latency_us: stats.latency(upstream, now),
             age_us: stats.age(now),
             failures_ppm: stats.failures(now),
             attempts: verdicts.values().sum::<u64>() + u64::from(in_flight),
             verdicts,
+            ejections: condition.ejections(),
+            returns: condition.returns(),
+            checks_passed,
+            checks_failed,
         }
     }
 }

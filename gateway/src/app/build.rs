@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Shelf;
-use super::known::{Known, Way};
-use super::listeners;
+use super::known::{Known, LastingUpstream, Way};
+use super::{Shelf, listeners, names, sticky};
 use crate::config::{Loaded, Place, Problems, model};
 use crate::forward::{Generation, Limits, Pages, Route, Upstream};
 use crate::observe::AccessLog;
@@ -15,9 +14,9 @@ use crate::policy::{
     Shadow, ShadowBook, try_out,
 };
 use crate::route::Table;
-use crate::stats::UpstreamStats;
+use crate::stats::clock;
 use crate::template::Variable;
-use crate::upstream::{Candidates, Settings};
+use crate::upstream::{Backend, Candidates, Settings};
 
 /// A generation, and for each upstream what its pickers are made of. Every policy in it has been
 /// tried with its real options and candidates.
@@ -70,6 +69,14 @@ impl Making {
         policy.instantiate(self.birth(seed, state))
     }
 
+    /// The policy of this name, if it is one of those here.
+    fn named(&self, name: &str) -> Option<Arc<Policy>> {
+        let shadows = self.shadows.iter().map(|shadow| &shadow.policy);
+        let canary = self.canary.iter().map(|canary| &canary.policy);
+        let mut all = std::iter::once(&self.policy).chain(shadows).chain(canary);
+        all.find(|policy| policy.name() == name).map(Arc::clone)
+    }
+
     /// What an instance for one worker is born with.
     pub(super) fn birth<'a>(&'a self, seed: u64, state: Option<&'a [u8]>) -> Birth<'a> {
         let (options, candidates) = (self.options.as_str(), Arc::clone(&self.candidates));
@@ -111,13 +118,13 @@ impl Plan {
 /// All problems with policies and with TLS.
 pub fn plan(loaded: &Loaded, engine: &Engine) -> Result<Plan, Problems> {
     listeners::prepare(&HashMap::new(), loaded)?;
-    Builder { loaded, engine, known: Known::default(), number: 1, log: None }.plan()
+    Builder { loaded, engine, known: Known::default(), number: 1, log: None, in_force: &[] }.plan()
 }
 
 /// Tries the policies of a configuration that may be wrong elsewhere, as far as they can be tried.
 #[must_use]
 pub fn try_policies(loaded: &Loaded, engine: &Engine) -> Problems {
-    let builder = Builder { loaded, engine, known: Known::default(), number: 1, log: None };
+    let builder = Builder { loaded, engine, known: Known::default(), number: 1, log: None, in_force: &[] };
     builder.upstreams().err().unwrap_or_else(|| Problems::new(Arc::clone(&loaded.sources)))
 }
 
@@ -132,6 +139,8 @@ pub(super) struct Builder<'a> {
     pub(super) number: u64,
     /// What is not shown there need not be measured.
     pub(super) log: Option<&'a AccessLog>,
+    /// Where the policies come from: what is in force, or else the files.
+    pub(super) in_force: &'a [Making],
 }
 
 impl Builder<'_> {
@@ -154,15 +163,15 @@ impl Builder<'_> {
         let (mut makings, mut upstreams) = (Vec::new(), Vec::new());
         for configured in &config.upstreams {
             let name: Arc<str> = (&*configured.name).into();
-            let (stats, roster) = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
-            let upstream = match self.upstream(configured, name, Arc::clone(&stats)) {
+            let lasting = self.known.upstream(&name, rules(&config.sandbox), config.workers.get());
+            let upstream = match self.upstream(configured, name, &lasting) {
                 Ok(upstream) => upstream,
                 Err((place, message)) => {
                     problems.add(place, message, "");
                     continue;
                 }
             };
-            match self.making(configured, &upstream, stats, roster) {
+            match self.making(configured, &upstream, lasting.roster) {
                 Ok(making) => makings.push(making),
                 Err((place, message, help)) => problems.add(place, message, help),
             }
@@ -175,14 +184,18 @@ impl Builder<'_> {
         &mut self,
         configured: &model::Upstream,
         name: Arc<str>,
-        stats: Arc<UpstreamStats>,
+        lasting: &LastingUpstream,
     ) -> Result<Upstream, (Place, String)> {
         let way = Way { tls: configured.tls.clone(), protocol: configured.protocol };
-        let backends = configured
-            .backends
-            .iter()
-            .map(|backend| self.known.backend(&name, backend, &way).map_err(|error| (backend.place, error)));
-        let backends = backends.collect::<Result<_, _>>()?;
+        let joins = (self.number > 1).then(clock::now);
+        let mut backends: Vec<Arc<Backend>> = Vec::new();
+        for backend in names::backends(configured, &self.known.names) {
+            // Two names may lead to the same place.
+            if backends.iter().all(|known| *known.name != *backend.name) {
+                let known = self.known.backend(&name, &backend, &way, joins);
+                backends.push(known.map_err(|error| (backend.place, error))?);
+            }
+        }
         let settings = Settings {
             connect_timeout: configured.connect_timeout,
             send_timeout: configured.send_timeout,
@@ -197,15 +210,26 @@ impl Builder<'_> {
             proxy_protocol: configured.proxy_protocol,
             tries: configured.tries.map(|tries| u32::try_from(tries.get()).unwrap_or(u32::MAX)),
             protocol: configured.protocol,
+            retry: configured.retry.clone(),
+            ejection: configured.ejection,
+            check: configured.check.clone(),
+            panic_threshold: configured.panic_threshold,
+            queue: configured.queue,
         };
+        let backends: Box<[_]> = backends.into();
+        let sticky = configured.sticky.as_ref();
+        let sticky = sticky.and_then(|sticky| sticky::sticky(sticky, &name, &backends, &lasting.sessions));
         Ok(Upstream {
             name,
             policy: (&*configured.policy.name).into(),
             settings,
             backends,
-            stats,
+            stats: Arc::clone(&lasting.stats),
+            health: Arc::clone(&lasting.health),
+            queue: Arc::clone(&lasting.queue),
             hash_key: configured.hash_key.clone(),
             redirect: configured.redirect.clone(),
+            sticky,
         })
     }
 
@@ -214,12 +238,11 @@ impl Builder<'_> {
         &mut self,
         configured: &model::Upstream,
         upstream: &Upstream,
-        stats: Arc<UpstreamStats>,
         roster: Arc<Roster>,
     ) -> Result<Making, Unfit> {
         let config = &self.loaded.config;
-        let candidates = Arc::new(Candidates::of(Arc::clone(&upstream.name), stats, &upstream.backends));
-        if candidates.backends.is_empty() {
+        let all = Candidates::of(Arc::clone(&upstream.name), Arc::clone(&upstream.stats), &upstream.backends);
+        if all.backends.is_empty() {
             // No policy is ever asked to choose from nothing, so this one cannot be tried; but that
             // there is none of its name can be said.
             self.load(&configured.policy)?;
@@ -227,16 +250,18 @@ impl Builder<'_> {
             return Err((configured.place, message, String::new()));
         }
         let limits = budget(&config.sandbox);
-        let (policy, options, report) = self.tried(&configured.policy, &candidates, limits)?;
+        let all = Arc::new(all);
+        let candidates = Arc::new(candidates_now(upstream));
+        let (policy, options, report) = self.tried(&configured.policy, &all, limits)?;
         let mut shadows = Vec::new();
         for shadow in &configured.shadows {
-            let (policy, options, _) = self.tried(shadow, &candidates, limits)?;
+            let (policy, options, _) = self.tried(shadow, &all, limits)?;
             let book = self.known.shadow(&candidates, &policy, &options, config.workers.get());
             shadows.push(Understudy { policy, options, book });
         }
         let mut canary = None;
         if let Some(model::Canary { policy, rules }) = &configured.canary {
-            let (policy, options, _) = self.tried(policy, &candidates, limits)?;
+            let (policy, options, _) = self.tried(policy, &all, limits)?;
             let book = self.known.canary(&upstream.name, &policy, &options, *rules);
             canary = Some(Understudy { policy, options, book });
         }
@@ -256,6 +281,9 @@ impl Builder<'_> {
     }
 
     fn load(&self, configured: &model::Policy) -> Result<Arc<Policy>, Unfit> {
+        if let Some(policy) = self.in_force.iter().find_map(|making| making.named(&configured.name)) {
+            return Ok(policy);
+        }
         let shelf = Shelf::new(&self.loaded.config.policies);
         let found = shelf.load(self.engine, &configured.name);
         found.map_err(|(message, help)| (configured.place, message, help))
@@ -279,6 +307,13 @@ impl Builder<'_> {
         })?;
         Ok((policy, options, report))
     }
+}
+
+/// Whom the upstream's policy may choose from at this moment.
+pub(super) fn candidates_now(upstream: &Upstream) -> Candidates {
+    let (name, stats) = (Arc::clone(&upstream.name), Arc::clone(&upstream.stats));
+    let threshold = upstream.settings.panic_threshold;
+    Candidates::now(name, stats, &upstream.backends, threshold, clock::now())
 }
 
 fn generation(

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::build::{Builder, Making, Plan};
+use super::build::{Builder, Making, Plan, candidates_now};
+use super::checks::Checks;
 use super::crew::Crew;
 use super::known::Known;
 use super::listeners::{self, Prepared, Terminators};
+use super::names::{self, Names};
 use super::settings::{hint, log_target, open_access_log, random_seed, same_log, settings};
 use super::worker::{Opened, Shift};
 use crate::config::{self, Loaded, Problems, model};
@@ -20,6 +22,7 @@ use crate::observe::{AccessLog, Log};
 use crate::policy::recording::Recorders;
 use crate::policy::{Ended, Engine, Instance, Picker, Sink};
 use crate::stats::clock;
+use crate::upstream::Candidates;
 
 /// What is in force, and what it takes to replace it. One lock guards it: commands come one at a
 /// time, and no worker ever waits for it.
@@ -39,6 +42,7 @@ pub(super) struct Control {
     /// Changed files of certificates that could not be taken up, and why.
     flaws: HashMap<PathBuf, String>,
     crew: Option<Crew>,
+    checks: Checks,
     faults: Sender<Ended>,
     ages: u64,
     /// Upstreams whose picks are being recorded.
@@ -68,11 +72,14 @@ impl Control {
         log: Arc<Log>,
         faults: Sender<Ended>,
         inherited: Inherited,
+        bell: Sender<()>,
     ) -> Result<Self, Refused> {
         let access_log =
             open_access_log(&loaded.config.log).map_err(|error| format!("access log: {error}"))?;
         let loaded = Arc::new(loaded);
-        let plan = plan(&loaded, &engine, Known::default(), 1, access_log.as_ref())
+        let mut known = Known::new(bell);
+        known.names = names::look_up(names::names(&loaded.config));
+        let plan = plan(&loaded, &engine, known, 1, access_log.as_ref(), &[])
             .map_err(|problems| problems.to_string())?;
         let Plan { generation, makings, known } = plan;
         let mut control = Self {
@@ -90,6 +97,7 @@ impl Control {
             terminators: HashMap::new(),
             flaws: HashMap::new(),
             crew: None,
+            checks: Checks::start().map_err(|error| format!("cannot start the checks: {error}"))?,
             faults,
             ages: 0,
             recording: Vec::new(),
@@ -103,6 +111,7 @@ impl Control {
         let shifts = control.shifts(&[], bound, &[], true);
         control.crew =
             Some(Crew::start(shifts).map_err(|error| format!("cannot start the workers: {error}"))?);
+        control.checks.follow(&control.generation);
         Ok(control)
     }
 
@@ -150,15 +159,52 @@ impl Control {
             making.roster.pardon();
             making.canary.iter().for_each(|canary| canary.book.pardon(clock::now()));
         }
-        self.renew(Arc::new(loaded))
+        self.look_up_new_names(&loaded.config);
+        self.renew(Arc::new(loaded), false)
     }
 
     /// Takes up changed policy files under the configuration that is in force.
     pub(super) fn reload_policies(&mut self) -> Result<String, Refused> {
-        self.renew(Arc::clone(&self.loaded))
+        self.renew(Arc::clone(&self.loaded), false)
     }
 
-    fn renew(&mut self, loaded: Arc<Loaded>) -> Result<String, Refused> {
+    /// Takes up what names stand for now. When that makes other backends, there is another
+    /// generation, with the policies that are in force.
+    pub(super) fn take_up_names(&mut self, found: Names) {
+        let spread = |names: &Names| {
+            let upstreams = self.loaded.config.upstreams.iter();
+            let names_of = |upstream: &model::Upstream| {
+                let all = names::backends(upstream, names).into_iter();
+                all.map(|backend| backend.name).collect::<Vec<_>>()
+            };
+            upstreams.map(names_of).collect::<Vec<_>>()
+        };
+        let before = spread(&self.known.names);
+        let mut names = self.known.names.clone();
+        names.extend(found);
+        let changed = spread(&names) != before;
+        self.known.names = names;
+        if !changed || self.crew.is_none() {
+            return;
+        }
+        match self.renew(Arc::clone(&self.loaded), true) {
+            Ok(done) => tracing::info!("names stand for other backends: {done}"),
+            Err(refused) => {
+                tracing::error!("names stand for other backends, but they are not taken up:");
+                refused.lines().for_each(|line| tracing::error!("{line}"));
+            }
+        }
+    }
+
+    /// Names that a new configuration brings are looked up before it is in force.
+    fn look_up_new_names(&mut self, config: &model::Config) {
+        let mut wanted = names::names(config);
+        wanted.retain(|name| !self.known.names.contains_key(name));
+        self.known.names.extend(names::look_up(wanted));
+    }
+
+    /// `same_policies`: the files of policies are not looked at.
+    fn renew(&mut self, loaded: Arc<Loaded>, same_policies: bool) -> Result<String, Refused> {
         self.refuse_what_needs_a_restart(&loaded.config)?;
         let changed_log = !same_log(&self.loaded.config.log, &loaded.config.log);
         let access_log = if changed_log {
@@ -167,7 +213,9 @@ impl Control {
             self.access_log.clone()
         };
         let number = self.generation.number + 1;
-        let plan = plan(&loaded, &self.engine, self.known.clone(), number, access_log.as_ref())
+        let policies = if same_policies { &self.makings[..] } else { &[] };
+        let known = self.known.clone();
+        let plan = plan(&loaded, &self.engine, known, number, access_log.as_ref(), policies)
             .map_err(|problems| problems.to_string())?;
         // What is in force may be newer than what was read with a configuration that stays.
         let terms = match Arc::ptr_eq(&loaded, &self.loaded) {
@@ -202,6 +250,7 @@ impl Control {
         if let Some(crew) = &self.crew {
             crew.put_in_force(shifts);
         }
+        self.checks.follow(&self.generation);
         self.announce();
         Ok(format!("generation {number} is in force"))
     }
@@ -370,10 +419,12 @@ impl Control {
     fn picker(&mut self, upstream: usize, worker: usize, state: Option<&[u8]>) -> Picker {
         self.ages += 1;
         let making = &self.makings[upstream];
-        let instance = self.instance(making, state);
+        // Nobody is asked to choose from nothing.
+        let anybody = !making.candidates.backends.is_empty();
+        let instance = if anybody { self.instance(making, state) } else { None };
         let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
         let picker = Picker::new(candidates, instance, roster, worker, self.ages, self.sink());
-        picker.with(making.beside(worker, None, random_seed))
+        if anybody { picker.with(making.beside(worker, None, random_seed)) } else { picker }
     }
 
     /// Gives all workers other pickers for an upstream, by index, which take over what the policies
@@ -443,6 +494,68 @@ impl Control {
         Arc::new(move |ended| drop(faults.send(ended)))
     }
 
+    /// Takes up changes in who is fit: pickers that know the new candidates are prepared here and
+    /// handed to the workers. True while weights change by themselves (slow start).
+    pub(super) fn tend(&mut self) -> bool {
+        let mut rising = false;
+        for index in 0..self.makings.len() {
+            let candidates = candidates_now(&self.generation.upstreams[index]);
+            rising |= candidates.rising;
+            if candidates.differs_from(&self.makings[index].candidates) {
+                self.change_candidates(index, candidates);
+            }
+        }
+        rising
+    }
+
+    fn change_candidates(&mut self, index: usize, candidates: Candidates) {
+        let Making { upstream, candidates: before, .. } = &self.makings[index];
+        match (before.panic, candidates.panic) {
+            (false, true) => {
+                tracing::warn!(
+                    "upstream {upstream}: too few backends are well: until there are more, all serve"
+                );
+            }
+            (true, false) => tracing::info!("upstream {upstream}: enough backends are well again"),
+            _ => {}
+        }
+        let candidates = Arc::new(candidates);
+        let workers = self.loaded.config.workers.get();
+        for shadow in &mut self.makings[index].shadows {
+            // A book counts by candidate.
+            shadow.book = self.known.shadow(&candidates, &shadow.policy, &shadow.options, workers);
+        }
+        self.makings[index].candidates = candidates;
+        self.renew_pickers(index, None);
+        self.generation.upstreams[index].queue.stir();
+    }
+
+    /// Takes no new clients to a backend, or takes them again.
+    ///
+    /// # Errors
+    /// There is no such backend.
+    pub(super) fn drain(&self, upstream: &str, backend: &str, drain: bool) -> Result<String, Refused> {
+        let found = self.generation.upstreams.iter().find(|known| &*known.name == upstream);
+        let upstream = found.ok_or_else(|| {
+            let names = self.generation.upstreams.iter().map(|known| &*known.name).collect::<Vec<_>>();
+            format!("there is no upstream `{upstream}`; there are: {}", names.join(", "))
+        })?;
+        let found = upstream.backends.iter().find(|known| &*known.name == backend);
+        let backend = found.ok_or_else(|| {
+            let names = upstream.backends.iter().map(|known| &*known.name).collect::<Vec<_>>();
+            format!("upstream `{}` has no backend `{backend}`; it has: {}", upstream.name, names.join(", "))
+        })?;
+        let changed = upstream.health.set_draining(backend, drain, clock::now());
+        let (name, in_flight) = (&backend.name, backend.stats.in_flight());
+        Ok(match (drain, changed) {
+            (true, true) => format!("{name} is being drained; in flight: {in_flight}"),
+            (true, false) => format!("{name} is being drained already; in flight: {in_flight}"),
+            (false, true) if backend.drain => format!("{name} is still drained by the configuration"),
+            (false, true) => format!("{name} takes requests again"),
+            (false, false) => format!("{name} was not being drained by command"),
+        })
+    }
+
     /// Gives a worker another picker for an upstream.
     pub(super) fn replace(&mut self, upstream: &str, worker: usize) {
         let Some(index) = self.makings.iter().position(|making| &*making.upstream == upstream) else {
@@ -461,6 +574,7 @@ fn plan(
     known: Known,
     number: u64,
     access_log: Option<&AccessLog>,
+    in_force: &[Making],
 ) -> Result<Plan, Problems> {
-    Builder { loaded, engine, known, number, log: access_log }.plan()
+    Builder { loaded, engine, known, number, log: access_log, in_force }.plan()
 }

@@ -3,23 +3,31 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crossbeam_channel::{Sender, bounded};
+
+use super::names::Names;
 use crate::config::model;
 use crate::forward::{ConnectionLimit, Limits, RateLimit};
 use crate::limit::{AtOnce, Rates, Tally};
 use crate::policy::{CanaryBook, CanaryRules, Policy, Roster, Rules, ShadowBook};
 use crate::stats::{BackendStats, UpstreamStats, clock};
-use crate::upstream::{Backend, Candidates, Identity, Protocol, Resolver, Tls, TlsSettings};
+use crate::upstream::health::{Condition, Health};
+use crate::upstream::{Backend, Candidates, Identity, Protocol, Queue, Resolver, Sessions, Tls, TlsSettings};
 
-/// Everything that a reload must not reset: statistics, resolved names, connection pools, and
-/// the books on policies. What no generation names any more is forgotten with the next commit.
-#[derive(Clone, Debug, Default)]
+/// Everything that a reload must not reset: statistics, health, resolved names, connection pools,
+/// and the books on policies. What no generation names any more is forgotten with the next commit.
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     backends: HashMap<Identity, Lasting>,
-    upstreams: HashMap<Arc<str>, (Arc<UpstreamStats>, Arc<Roster>)>,
+    upstreams: HashMap<Arc<str>, LastingUpstream>,
     shadows: HashMap<Arc<str>, Vec<Arc<ShadowBook>>>,
     canaries: HashMap<Arc<str>, Arc<CanaryBook>>,
     rates: HashMap<Box<str>, (Kept, Arc<Rates>, Arc<Tally>)>,
     counts: HashMap<Box<str>, (Kept, Arc<AtOnce>, Arc<Tally>)>,
+    /// What names stand for.
+    pub(super) names: Names,
+    /// Rung when somebody's health changes.
+    bell: Sender<()>,
     /// Slots are never used twice: a connection that a late request gives back must not end up
     /// in another backend's pool.
     next_slot: usize,
@@ -28,9 +36,20 @@ pub(super) struct Known {
 /// What makes the state of a limit fit a changed configuration: the text of its key and its size.
 type Kept = (String, usize);
 
+/// What outlives generations of one upstream.
+#[derive(Clone, Debug)]
+pub(super) struct LastingUpstream {
+    pub(super) stats: Arc<UpstreamStats>,
+    pub(super) roster: Arc<Roster>,
+    pub(super) health: Arc<Health>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) sessions: Arc<Sessions>,
+}
+
 #[derive(Clone, Debug)]
 struct Lasting {
     stats: Arc<BackendStats>,
+    condition: Arc<Condition>,
     resolver: Arc<Resolver>,
     slot: usize,
     way: Way,
@@ -55,9 +74,32 @@ impl Way {
     }
 }
 
+impl Default for Known {
+    /// Nothing is known, and nobody wants to hear of changes.
+    fn default() -> Self {
+        Self::new(bounded(1).0)
+    }
+}
+
 impl Known {
+    /// Nothing is known yet. `bell` is rung when somebody's health changes.
+    pub(super) fn new(bell: Sender<()>) -> Self {
+        Self {
+            backends: HashMap::new(),
+            upstreams: HashMap::new(),
+            shadows: HashMap::new(),
+            canaries: HashMap::new(),
+            rates: HashMap::new(),
+            counts: HashMap::new(),
+            names: Names::new(),
+            bell,
+            next_slot: 0,
+        }
+    }
+
     /// The backend that the configuration describes, with what is known of it. If it is talked to
-    /// in another way than before, its connections are left behind.
+    /// in another way than before, its connections are left behind. One that joins a gateway that
+    /// runs (`joins`, the present) starts slowly if it is to.
     ///
     /// # Errors
     /// TLS cannot be spoken with it as it is configured.
@@ -66,6 +108,7 @@ impl Known {
         upstream: &Arc<str>,
         configured: &model::Backend,
         way: &Way,
+        joins: Option<u64>,
     ) -> Result<Arc<Backend>, String> {
         let identity = Identity { upstream: Arc::clone(upstream), backend: configured.name.clone() };
         let earlier = self.backends.get(&identity);
@@ -75,6 +118,8 @@ impl Known {
                 let tls = way.tls.as_ref().map(|tls| Tls::new(tls, &configured.address, way.protocol));
                 self.next_slot += 1;
                 Lasting {
+                    condition: earlier
+                        .map_or_else(|| condition(joins), |earlier| Arc::clone(&earlier.condition)),
                     stats: earlier.map(|earlier| Arc::clone(&earlier.stats)).unwrap_or_default(),
                     resolver: earlier.map_or_else(
                         || Resolver::new(&configured.address),
@@ -95,9 +140,14 @@ impl Known {
             weight: configured.weight,
             backup: configured.backup,
             down: configured.down,
+            drain: configured.drain,
+            passive: configured.passive,
+            max_conns: configured.max_conns,
+            slow_start: configured.slow_start,
             zone: configured.zone.clone(),
             labels: configured.labels.clone(),
             stats: lasting.stats,
+            condition: lasting.condition,
             slot: lasting.slot,
         }))
     }
@@ -125,17 +175,18 @@ impl Known {
         Ok(())
     }
 
-    /// The upstream's statistics and the book on its policy.
-    pub(super) fn upstream(
-        &mut self,
-        name: &Arc<str>,
-        rules: Rules,
-        workers: usize,
-    ) -> (Arc<UpstreamStats>, Arc<Roster>) {
+    /// What is known of the upstream as a whole, and the book on its policy.
+    pub(super) fn upstream(&mut self, name: &Arc<str>, rules: Rules, workers: usize) -> LastingUpstream {
+        let bell = &self.bell;
         let entry = self.upstreams.entry(Arc::clone(name));
-        let (stats, roster) = entry
-            .or_insert_with(|| (Arc::default(), Arc::new(Roster::new(Arc::clone(name), rules, workers))));
-        (Arc::clone(stats), Arc::clone(roster))
+        let lasting = entry.or_insert_with(|| LastingUpstream {
+            stats: Arc::default(),
+            roster: Arc::new(Roster::new(Arc::clone(name), rules, workers)),
+            health: Arc::new(Health::new(Arc::clone(name), bell.clone())),
+            queue: Arc::default(),
+            sessions: Arc::default(),
+        });
+        lasting.clone()
     }
 
     /// All limits that are configured, with what is known of their keys.
@@ -222,4 +273,12 @@ impl Known {
         self.canaries.retain(|name, _| upstreams.contains(name));
         self.backends.retain(|_, lasting| keep(lasting.slot));
     }
+}
+
+fn condition(joins: Option<u64>) -> Arc<Condition> {
+    let condition = Arc::<Condition>::default();
+    if let Some(now) = joins {
+        condition.came_back(now);
+    }
+    condition
 }

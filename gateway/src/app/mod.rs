@@ -2,12 +2,14 @@
 
 mod build;
 mod certificates;
+mod checks;
 mod control;
 mod crew;
 mod known;
 mod life;
 mod listeners;
 mod mend;
+mod names;
 mod notify;
 mod picture;
 mod pid_file;
@@ -16,7 +18,9 @@ mod run;
 mod settings;
 mod shared;
 mod shelf;
+mod sticky;
 mod succession;
+mod tend;
 mod user;
 mod watch;
 mod worker;

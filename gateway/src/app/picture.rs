@@ -6,12 +6,12 @@ use super::build::{Making, Understudy};
 use super::control::Control;
 use crate::admin::{
     ArmSnapshot, BackendSnapshot, CanarySnapshot, CertificateSnapshot, Connections, LimitSnapshot,
-    ListenerSnapshot, PolicySnapshot, PolicyState, Requests, ShadowSnapshot, Snapshot, TlsSnapshot,
-    UpstreamSnapshot,
+    ListenerSnapshot, PolicySnapshot, PolicyState, QueueSnapshot, Requests, ShadowSnapshot, Snapshot,
+    TlsSnapshot, UpstreamSnapshot,
 };
 use crate::certificate::Identity;
 use crate::config::model;
-use crate::forward::{Limits, Upstream};
+use crate::forward::{Limits, Sticky, Upstream};
 use crate::limit::Tally;
 use crate::observe::AccessLog;
 use crate::policy::{ArmTotals, CanaryBook, CanaryState, FaultKind, ShadowBook};
@@ -95,9 +95,21 @@ fn picture(control: &Control, upstream: &Upstream, making: &Making) -> UpstreamS
             .known()
             .tls(&upstream.name)
             .and_then(|tls| Some(shown(control, tls.identity.as_ref()?))),
+        panic: making.candidates.panic,
+        queue: QueueSnapshot::of(upstream.queue.totals()),
+        sessions: sessions(upstream),
+        retries: upstream.stats.retries().0,
+        retries_denied: upstream.stats.retries().1,
         backends: backends
             .map(|backend| BackendSnapshot::of(backend, candidate(backend.slot), &upstream.stats, now))
             .collect(),
+    }
+}
+
+fn sessions(upstream: &Upstream) -> usize {
+    match &upstream.sticky {
+        Some(Sticky::Learnt(learnt)) => learnt.sessions.count(),
+        _ => 0,
     }
 }
 

@@ -17,7 +17,7 @@ use super::settings::log_target;
 use super::shared::{End, Shared};
 use super::succession::{self, Origin};
 use super::user::Identity;
-use super::{Shelf, certificates, mend, watch};
+use super::{Shelf, certificates, mend, names, tend, watch};
 use crate::admin::{Admin, Gateway, Place};
 use crate::config;
 use crate::listen::Inherited;
@@ -75,9 +75,17 @@ impl Running {
             (loaded.config.control.clone(), loaded.config.admin, loaded.config.pid_file.clone());
         let (faults, ended) = crossbeam_channel::unbounded();
         let log = Arc::new(log);
-        let control =
-            Control::start(path.to_owned(), loaded, engine, Arc::clone(&log), faults, Inherited::take())
-                .map_err(Failure::Configuration)?;
+        let (bell, rings) = crossbeam_channel::bounded(1);
+        let control = Control::start(
+            path.to_owned(),
+            loaded,
+            engine,
+            Arc::clone(&log),
+            faults,
+            Inherited::take(),
+            bell,
+        )
+        .map_err(Failure::Configuration)?;
         let (end, ends) = unbounded_channel();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let shared = Arc::new(Shared {
@@ -91,6 +99,8 @@ impl Running {
             admin: OnceLock::new(),
         });
         mend::start(&shared, ended).map_err(system("thread"))?;
+        tend::start(&shared, rings).map_err(system("thread"))?;
+        names::start(&shared).map_err(system("thread"))?;
         watch::start(&shared, seen).map_err(system("thread"))?;
         certificates::start(&shared).map_err(system("thread"))?;
         let mut passed = shared.control().take_inherited();

@@ -77,6 +77,10 @@ impl Gateway for Shared {
         handed
     }
 
+    fn drain(&self, upstream: &str, backend: &str, drain: bool) -> Result<String, String> {
+        self.control().drain(upstream, backend, drain)
+    }
+
     fn reopen(&self) {
         if let Err(error) = self.log.reopen() {
             tracing::error!("cannot reopen the log: {error}");

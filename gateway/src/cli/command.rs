@@ -1,4 +1,5 @@
-//! `pointsman reload`, `stop`, `quit`, `upgrade`, `reopen`: commands to the running gateway.
+//! `pointsman reload`, `stop`, `quit`, `upgrade`, `drain`, `undrain`, `reopen`: commands to the running
+//! gateway.
 
 use std::path::Path;
 

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// An HTTP gateway whose backend-selection policy is a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -54,6 +55,11 @@ enum Command {
     Stop,
     /// End the running gateway after its last request (at most `quit_timeout`)
     Quit,
+    /// Take no new clients to a backend of the running gateway; those who are there are served to
+    /// their end, and sessions stay
+    Drain(Which),
+    /// Take new clients to it again
+    Undrain(Which),
     /// Replace the running gateway by a new process of its program, without losing a request
     Upgrade,
     /// Let the running gateway open its log files anew, after they were rotated
@@ -61,6 +67,24 @@ enum Command {
     /// Work on policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+}
+
+/// Which backend.
+#[derive(Args)]
+struct Which {
+    /// Name of the upstream
+    upstream: String,
+    /// The backend's address, as in the configuration
+    backend: String,
+}
+
+impl Which {
+    /// The command as the control socket takes it.
+    fn told(&self, command: &str) -> String {
+        let [upstream, backend] =
+            [&self.upstream, &self.backend].map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC));
+        format!("{command}?upstream={upstream}&backend={backend}")
+    }
 }
 
 /// What a command ends with.
@@ -98,6 +122,8 @@ pub fn main() -> ExitCode {
         Some(Command::Reload) => command::send(config, "/reload"),
         Some(Command::Stop) => command::send(config, "/stop"),
         Some(Command::Quit) => command::send(config, "/quit"),
+        Some(Command::Drain(which)) => command::send(config, &which.told("/drain")),
+        Some(Command::Undrain(which)) => command::send(config, &which.told("/undrain")),
         Some(Command::Upgrade) => command::send(config, "/upgrade"),
         Some(Command::Reopen) => command::send(config, "/reopen"),
         Some(Command::Policy(command)) => policy::policy(&command, config),

@@ -240,6 +240,23 @@ impl<'a> Fields<'a> {
         duration
     }
 
+    /// A duration that may be absent.
+    pub(super) fn written_duration(&self, name: &str, findings: &mut Findings) -> Option<Duration> {
+        self.get(name).map(|_| self.duration(name, findings))
+    }
+
+    /// A table inside this one, by its key; as if it were empty when it is not written.
+    pub(super) fn table(&self, section: &'static Section, name: &str, findings: &mut Findings) -> Self {
+        let node = self.get(name);
+        let entries = match (self.section.key(name), node.map(|node| &node.value)) {
+            (_, Some(Value::Table(entries))) => entries.as_slice(),
+            (Some(key), Some(_)) => node.and_then(|node| wrong_type(key, node, findings)).unwrap_or_default(),
+            _ => &[],
+        };
+        let place = node.map_or(self.place, |node| node.place);
+        self.inner(section, entries, place, findings)
+    }
+
     /// Reads a text or a whole number by `read`.
     fn measure<T>(
         &self,

@@ -134,6 +134,7 @@ pub(super) static TOP: Section = section(
         key("pid_file", Path, Otherwise("none is written"), "pid"),
         key("user", Text, Otherwise("it stays who started it"), "user"),
         key("quit_timeout", Duration("0", "24h"), Value("30s"), "worker_shutdown_timeout"),
+        key("resolve_interval", Duration("1s", "24h"), Value("10s"), "resolver"),
         key("include", Texts, Otherwise("nothing"), "include"),
         key("admin", Table, Otherwise("no TCP address"), ""),
         key("log", Table, Otherwise("see there"), ""),
@@ -351,6 +352,25 @@ pub(super) static UPSTREAM: Section = section(
         key("idle_connections", Number(0, 65535), Value("64"), "keepalive"),
         key("idle_timeout", Duration("1ms", "24h"), Value("60s"), "keepalive_timeout"),
         key("tries", Number(0, 1000), Value("0"), "proxy_next_upstream_tries"),
+        key(
+            "retry_on",
+            Texts,
+            Otherwise("`[\"error\", \"timeout\", \"invalid_header\"]`"),
+            "proxy_next_upstream",
+        ),
+        key("retry_timeout", Duration("0", "24h"), Value("0"), "proxy_next_upstream_timeout"),
+        key("retry_budget", Number(0, 100), Value("20"), ""),
+        key("retry_body", Size("0", "64m"), Value("64k"), ""),
+        key("max_fails", Number(0, 1_000_000), Value("0"), "max_fails"),
+        key("fail_timeout", Duration("1ms", "24h"), Value("10s"), "fail_timeout"),
+        key("ejection", Table, Otherwise("see there"), ""),
+        key("check", Table, Otherwise("none"), "health_check"),
+        key("panic_threshold", Number(0, 100), Value("0"), ""),
+        key("max_conns", Number(0, 1_000_000), Value("0"), "max_conns"),
+        key("queue", Number(0, 1_000_000), Value("0"), "queue"),
+        key("queue_timeout", Duration("1ms", "24h"), Value("60s"), "timeout"),
+        key("slow_start", Duration("0", "24h"), Value("0"), "slow_start"),
+        key("sticky", Table, Otherwise("none"), "sticky"),
         key("proxy_protocol", OneOf(PROXY_PROTOCOL), Value("off"), "proxy_protocol"),
         key("mode", OneOf(MODES), Value("proxy"), ""),
         key("redirect_status", Number(301, 308), Otherwise("302 for `GET` and `HEAD`, else 307"), ""),
@@ -383,6 +403,11 @@ pub(super) static BACKEND: Section = section(
         key("weight", Number(1, 65535), Value("1"), "weight"),
         key("backup", Flag, Value("false"), "backup"),
         key("down", Flag, Value("false"), "down"),
+        key("drain", Flag, Value("false"), "drain"),
+        key("max_fails", Number(0, 1_000_000), Otherwise("that of the upstream"), "max_fails"),
+        key("fail_timeout", Duration("1ms", "24h"), Otherwise("that of the upstream"), "fail_timeout"),
+        key("max_conns", Number(0, 1_000_000), Otherwise("that of the upstream"), "max_conns"),
+        key("slow_start", Duration("0", "24h"), Otherwise("that of the upstream"), "slow_start"),
         key("zone", Text, Otherwise("none"), ""),
         key("public", Text, Otherwise("`http://` and its address"), ""),
         key("labels", Labels, Otherwise("none"), ""),
@@ -400,6 +425,55 @@ pub(super) static CANARY: Section = section(
         key("window", Duration("1s", "1h"), Value("30s"), ""),
         key("least_requests", Number(1, 1_000_000), Value("200"), ""),
         key("promote_after", Duration("1s", "30d"), Otherwise("never by itself"), ""),
+    ],
+);
+
+pub(super) static EJECTION: Section = section(
+    "`[upstream.<name>.ejection]`",
+    "`ejection`",
+    &[
+        key("errors", Number(0, 1_000_000), Value("5"), ""),
+        key("first", Duration("1ms", "24h"), Value("10s"), ""),
+        key("longest", Duration("1ms", "24h"), Value("300s"), ""),
+        key("share", Number(1, 100), Value("50"), ""),
+    ],
+);
+
+pub(super) static CHECK: Section = section(
+    "`[upstream.<name>.check]`",
+    "`check`",
+    &[
+        key("type", OneOf(&["http", "tcp", "grpc"]), Value("http"), ""),
+        key("path", Text, Value("/"), "uri"),
+        key("host", Text, Otherwise("the backend's address"), ""),
+        key("status", Texts, Otherwise("`\"200-399\"`"), "match"),
+        key("body", Text, Otherwise("anything"), "match"),
+        key("service", Text, Otherwise("the whole server"), "grpc_service"),
+        key("port", Number(1, 65535), Otherwise("that of the backend"), "port"),
+        key("interval", Duration("10ms", "24h"), Value("5s"), "interval"),
+        key("jitter", Number(0, 100), Value("10"), "jitter"),
+        key("timeout", Duration("1ms", "1h"), Value("2s"), ""),
+        key("rise", Number(1, 1000), Value("2"), "passes"),
+        key("fall", Number(1, 1000), Value("3"), "fails"),
+    ],
+);
+
+pub(super) static STICKY: Section = section(
+    "`[upstream.<name>.sticky]`",
+    "`sticky`",
+    &[
+        key("cookie", Text, Otherwise("none"), "cookie"),
+        key("secret", Text, Otherwise("none"), ""),
+        key("path", Text, Value("/"), "path"),
+        key("domain", Text, Otherwise("that of the request"), "domain"),
+        key("max_age", Duration("0", "10y"), Value("0"), "expires"),
+        key("http_only", Flag, Value("true"), "httponly"),
+        key("secure", Flag, Value("false"), "secure"),
+        key("same_site", OneOf(&["lax", "strict", "none"]), Value("lax"), "samesite"),
+        key("learn_cookie", Text, Otherwise("none"), "learn"),
+        key("learn_header", Text, Otherwise("none"), ""),
+        key("sessions", Number(1, 100_000_000), Value("100000"), "zone"),
+        key("timeout", Duration("1s", "10y"), Value("1h"), "timeout"),
     ],
 );
 
@@ -428,6 +502,9 @@ pub(super) static SECTIONS: &[&Section] = &[
     &PAGE,
     &UPSTREAM,
     &UPSTREAM_TLS,
+    &EJECTION,
+    &CHECK,
+    &STICKY,
     &BACKEND,
     &CANARY,
 ];
@@ -505,6 +582,10 @@ impl Key {
             (Path, _) => format!("{name} = \"pointsman.{}\"", name.split('_').next().unwrap_or_default()),
             (Texts, _) if name == "trusted_proxies" => format!("{name} = [\"10.0.0.0/8\", \"unix:\"]"),
             (Texts, _) if name.ends_with("_limits") => format!("{name} = [\"a\"]"),
+            (Texts, _) if name == "status" => {
+                format!("{name} = \"200\"` or `{name} = [\"200\", \"300-399\"]")
+            }
+            (Texts, _) if name == "retry_on" => format!("{name} = [\"error\", \"timeout\", \"http_503\"]"),
             (Texts, _) if name == "include" => format!("{name} = [\"conf.d/*.toml\"]"),
             (Texts, _) => format!("{name} = \"a.example\"` or `{name} = [\"a.example\", \"*.b.example\"]"),
             (Headers, _) => format!("{name} = {{ \"X-Real-IP\" = \"$remote_addr\" }}"),
@@ -514,6 +595,9 @@ impl Key {
             (Backends, _) => format!("{name} = [\"127.0.0.1:8001\", \"127.0.0.1:8002\"]"),
             (Template, _) => format!("{name} = \"$request_uri\""),
             (Text | OneOf(_), _) => format!("{name} = \"a\""),
+            (Table, _) if name == "check" => format!("{name} = {{ path = \"/health\" }}"),
+            (Table, _) if name == "sticky" => format!("{name} = {{ cookie = \"backend\" }}"),
+            (Table, _) if name == "ejection" => format!("{name} = {{ errors = 5, first = \"10s\" }}"),
             (Table, _) => format!("[{name}]"),
             (Tables, _) => format!("[[{name}]]"),
             (NamedTables, _) => format!("[{name}.a]"),

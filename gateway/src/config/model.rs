@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value};
 
 use super::place::Place;
@@ -20,7 +20,9 @@ pub use crate::policy::CanaryRules;
 pub use crate::proxy_protocol::Version;
 pub use crate::route::{Expression, HostPattern, PathPattern};
 use crate::template::Template;
-use crate::upstream::{Address, Protocol, TlsSettings};
+use crate::upstream::check::Check;
+use crate::upstream::health::{Ejection, Passive};
+use crate::upstream::{Address, Protocol, QueueLimits, Retry, TlsSettings};
 
 /// Everything.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub user: Option<String>,
     /// How long a graceful quit may wait for requests; zero: not at all.
     pub quit_timeout: Duration,
+    /// How often names are looked up.
+    pub resolve_interval: Duration,
     /// A TCP address for the pages of the control socket.
     pub admin: Option<SocketAddr>,
     /// The logs.
@@ -254,6 +258,18 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Attempts for one request; none: every backend once.
     pub tries: Option<NonZeroUsize>,
+    /// When an attempt that failed is followed by another.
+    pub retry: Retry,
+    /// When a backend that fails is ejected; none: never.
+    pub ejection: Option<Ejection>,
+    /// How backends are checked; none: only by requests.
+    pub check: Option<Check>,
+    /// Health does not count while less than this percentage of the backends is well.
+    pub panic_threshold: u32,
+    /// Requests that wait when every backend has as many as it may.
+    pub queue: QueueLimits,
+    /// How sessions stay at a backend; none: they do not.
+    pub sticky: Option<Sticky>,
     /// The PROXY protocol at the beginning of each connection.
     pub proxy_protocol: Option<Version>,
     /// Clients are sent to the backend that was picked.
@@ -264,6 +280,56 @@ pub struct Upstream {
     pub protocol: Protocol,
     /// Where it was configured.
     pub place: Place,
+}
+
+/// How sessions stay at a backend.
+#[derive(Clone, Debug)]
+pub struct Sticky {
+    /// What tells sessions apart.
+    pub by: StickyBy,
+    /// For a cookie of the gateway's own: where it holds.
+    pub path: Box<str>,
+    /// For hosts below this too.
+    pub domain: Option<Box<str>>,
+    /// How long clients keep it; none: as long as they run.
+    pub max_age: Option<Duration>,
+    /// Hidden from scripts.
+    pub http_only: bool,
+    /// Over TLS alone.
+    pub secure: bool,
+    /// For requests from other sites.
+    pub same_site: SameSite,
+    /// For sessions that are learnt: most of them.
+    pub sessions: usize,
+    /// How long one is remembered after its last use.
+    pub timeout: Duration,
+}
+
+/// What tells sessions apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StickyBy {
+    /// A cookie that the gateway sets.
+    Cookie {
+        /// Its name.
+        name: Box<str>,
+        /// Signs its value; none: the value is only obscure.
+        secret: Option<Box<str>>,
+    },
+    /// A cookie that backends set.
+    LearntCookie(Box<str>),
+    /// A field of requests or answers.
+    LearntHeader(HeaderName),
+}
+
+/// The attribute `SameSite` of a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// Sent when a link leads here.
+    Lax,
+    /// Never sent from other sites.
+    Strict,
+    /// Always sent.
+    None,
 }
 
 /// One backend.
@@ -279,6 +345,14 @@ pub struct Backend {
     pub backup: bool,
     /// Out of service.
     pub down: bool,
+    /// No new clients.
+    pub drain: bool,
+    /// When failures take it out, in nginx's way.
+    pub passive: Passive,
+    /// Most attempts at a time.
+    pub max_conns: Option<u32>,
+    /// How long it takes to its full weight when it comes back.
+    pub slow_start: Duration,
     /// Where it stands.
     pub zone: Option<Box<str>>,
     /// Free labels, in the order of the file.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys::{self, Absent, Key, Kind, SECTIONS, Section};
-use super::model::{AccessLog, Content, HeaderRule, HostPattern, ListenAddress, LogFormat, PathPattern, To};
+use super::model::{
+    AccessLog, Backend, Content, HeaderRule, HostPattern, ListenAddress, LogFormat, PathPattern, To,
+};
 use super::{Loaded, Problems, load_with};
 use crate::template::{Escape, Template};
 
@@ -121,7 +123,10 @@ fn every_value_arrives() {
 
     let chat = &config.upstreams[0];
     let names: Vec<_> = chat.backends.iter().map(|backend| &*backend.name).collect();
-    assert_eq!(names, ["127.0.0.1:8001", "127.0.0.1:8002", "unix:/run/c.sock", "[::1]:8003"]);
+    assert_eq!(
+        names,
+        ["127.0.0.1:8001", "127.0.0.1:8002", "unix:/run/c.sock", "[::1]:8003", "127.0.0.1:8004"]
+    );
     assert_eq!((chat.backends[1].weight, chat.backends[1].zone.as_deref()), (2, Some("a")));
     assert_eq!(chat.backends[1].labels, [("gpu".into(), "yes".into())]);
     assert_eq!(chat.send_timeout, Duration::from_secs(90));
@@ -130,6 +135,22 @@ fn every_value_arrives() {
         "decay": "10s", "share": 0.5, "since": "2026-01-01", "names": ["a", "b"], "inner": { "deep": true },
     });
     assert_eq!(serde_json::Value::Object(chat.policy.options.clone()), options);
+}
+
+#[test]
+fn a_backend_overrides_what_its_upstream_says_of_health_and_load() {
+    let loaded = load(Path::new("../tests/configs/good/everything.toml")).unwrap();
+    let chat = &loaded.config.upstreams[0];
+    let seconds = |backend: &Backend| (backend.passive.fail_timeout.as_secs(), backend.slow_start.as_secs());
+    let (first, last) = (&chat.backends[0], &chat.backends[4]);
+    assert_eq!((first.passive.max_fails, first.max_conns, seconds(first)), (1, Some(100), (20, 60)));
+    assert_eq!((last.passive.max_fails, last.max_conns, seconds(last)), (3, Some(300), (30, 30)));
+    assert_eq!((first.drain, last.drain), (false, true));
+    let ejection = chat.ejection.unwrap();
+    assert_eq!((ejection.errors, ejection.share, ejection.longest.as_secs()), (3, 30, 60));
+    assert_eq!((&*chat.retry.on.statuses, chat.retry.on.non_idempotent), (&[503][..], true));
+    assert!(chat.retry.on.error && !chat.retry.on.invalid_header);
+    assert_eq!((chat.queue.length, chat.queue.timeout.as_secs()), (1000, 30));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::in_force::Standing;
 use super::pick::Chosen;
 use super::request_body::RequestBody;
 use super::request_head;
-use super::retry::{Failure, FailureKind};
+use super::retry::{Cause, Failure, FailureKind};
 use super::story::Story;
 use crate::alarm::Alarm;
 use crate::proxy_protocol::{self, Addresses};
@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     in_flight: InFlight<Standing>,
     /// Whom the policy named: its candidate and the picker's mark.
     candidate: Option<(u32, u64)>,
+    /// It tries a backend that was ejected, and the backend has not passed yet.
+    trial: bool,
     pub(super) connect: u32,
     pub(super) first_byte: u32,
     pub(super) status: u16,
@@ -34,14 +36,20 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    fn begin(standing: Standing, candidate: Option<(u32, u64)>, now: u64) -> Self {
-        let in_flight = InFlight::begin(standing, now);
-        Self { in_flight, candidate, connect: 0, first_byte: 0, status: 0, ended: None }
+    fn begin(chosen: Chosen) -> Self {
+        let Chosen { who, trial, in_flight, .. } = chosen;
+        let candidate = who.candidate;
+        Self { in_flight, candidate, trial, connect: 0, first_byte: 0, status: 0, ended: None }
     }
 
     /// Who is tried.
     pub(super) fn backend(&self) -> &Backend {
         self.in_flight.holder().backend()
+    }
+
+    /// Where the backend stands among the upstream's.
+    pub(super) fn place(&self) -> usize {
+        self.in_flight.holder().place()
     }
 
     /// When it began.
@@ -61,6 +69,18 @@ impl Attempt {
         let now = || self.began() + u64::from(self.first_byte);
         if wanted && let Some(report) = load_report(&head.headers, now()) {
             standing.note_report(report);
+        }
+    }
+
+    /// The head of an answer is there. A backend on trial has passed with it: the body may take
+    /// hours.
+    fn has_answered(&mut self, status: u16, now: u64) {
+        self.status = status;
+        self.first_byte = clock::span(self.began(), now);
+        if self.trial && !matches!(status, 502..=504) {
+            let standing = self.in_flight.holder();
+            standing.upstream().health.pass_trial(standing.backend(), now);
+            self.trial = false;
         }
     }
 
@@ -96,7 +116,10 @@ impl Attempt {
         };
         self.ended = Some(outcome);
         let standing = self.in_flight.holder();
-        standing.record(&outcome, &standing.upstream().stats);
+        let upstream = standing.upstream();
+        standing.record(&outcome, &upstream.stats);
+        let unsuccessful = upstream.settings.retry.on.is_unsuccessful(verdict, self.status);
+        upstream.health.note(upstream.ward(), standing.place(), &outcome, self.trial, unsuccessful);
         if let Some((candidate, mark)) = self.candidate
             && let Ok(mut picker) = standing.picker().try_borrow_mut()
         {
@@ -129,27 +152,23 @@ impl Story {
     /// Sends the request to the chosen backend and waits for the head of its answer.
     pub(super) async fn attempt(
         &mut self,
-        chosen: &Chosen,
+        chosen: Chosen,
         body: &mut RequestBody,
     ) -> Result<Answered, Failure> {
-        let now = self.now();
-        let mut attempt = Attempt::begin(
-            Standing::new(&self.in_force, self.upstream, chosen.backend),
-            chosen.candidate,
-            now,
-        );
+        let (backend, fresh) = (chosen.who.backend, chosen.fresh);
+        let mut attempt = Attempt::begin(chosen);
         let alarm = self.worker.alarms.alarm();
-        match self.try_once(&mut attempt, &alarm, chosen.fresh, body).await {
+        match self.try_once(&mut attempt, &alarm, fresh, body).await {
             Ok((head, carrier)) => {
-                attempt.status = head.status.as_u16();
-                attempt.first_byte = clock::span(attempt.began(), clock::now());
+                attempt.has_answered(head.status.as_u16(), clock::now());
                 attempt.note_report(&head);
-                self.note_attempt(chosen.backend, &attempt, 0);
+                self.note_attempt(backend, &attempt, 0);
                 Ok(Answered { head, carrier, attempt, alarm })
             }
-            Err(failure) => {
+            Err(mut failure) => {
+                failure.trial = attempt.trial;
                 let outcome = attempt.end(failure.kind.verdict());
-                self.note_attempt(chosen.backend, &attempt, outcome.total);
+                self.note_attempt(backend, &attempt, outcome.total);
                 self.log_failure(&attempt, &failure);
                 Err(failure)
             }
@@ -187,7 +206,8 @@ impl Story {
                 if kind.verdict() == Verdict::TimedOut {
                     carrier.mistrust();
                 }
-                Err(Failure { kind, sent: carrier.has_sent(), answered: carrier.has_answered(), reused })
+                let (sent, answered) = (carrier.has_sent(), carrier.has_answered());
+                Err(Failure { kind, sent, answered, reused, trial: false })
             }
         }
     }
@@ -230,21 +250,23 @@ impl Story {
                 let backend = attempt.in_flight.holder().shared_backend();
                 let made = tokio::time::timeout(limit, lanes.seat(backend, max_streams, limit)).await;
                 attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
-                made.map_err(|_| too_slow(limit))?.map_err(|error| no_connection(error.to_string().into()))?
+                made.map_err(|_| too_slow(limit))?
+                    .map_err(|error| no_connection(Cause::Connect, error.to_string().into()))?
             }
         };
         let reused = seat.is_reused() && !again;
-        let unsent = |verdict, reason: String| Failure {
-            kind: FailureKind::Backend(verdict, reason.into()),
+        let unsent = |cause, reason: String| Failure {
+            kind: FailureKind::Backend(cause, reason.into()),
             sent: false,
             answered: false,
             reused,
+            trial: false,
         };
         let encrypted = attempt.backend().tls.is_some();
         let head = http2_head::compose(self, body.is_chunked(), encrypted)
-            .map_err(|error| unsent(Verdict::Cancelled, error.to_string()))?;
+            .map_err(|error| unsent(Cause::Unsendable, error.to_string()))?;
         let exchange = http2::Exchange::begin(seat, head, body.is_ended())
-            .map_err(|error| unsent(Verdict::Broken, error.to_string()))?;
+            .map_err(|error| unsent(Cause::Broken, error.to_string()))?;
         Ok((Carrier::Http2(Box::new(exchange)), reused))
     }
 }
@@ -256,18 +278,18 @@ async fn open(attempt: &mut Attempt, greeting: Vec<u8>) -> Result<Box<Connection
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
     match connected {
         Ok(Ok(stream)) => Ok(Box::new(Connection::new(stream))),
-        Ok(Err(error)) => Err(no_connection(error.to_string().into())),
+        Ok(Err(error)) => Err(no_connection(Cause::Connect, error.to_string().into())),
         Err(_) => Err(too_slow(limit)),
     }
 }
 
 fn too_slow(limit: Duration) -> Failure {
-    no_connection(format!("no connection within {limit:?} (connect_timeout)").into())
+    no_connection(Cause::ConnectTimeout, format!("no connection within {limit:?} (connect_timeout)").into())
 }
 
-fn no_connection(reason: Cow<'static, str>) -> Failure {
-    let kind = FailureKind::Backend(Verdict::ConnectFailed, reason);
-    Failure { kind, sent: false, answered: false, reused: false }
+fn no_connection(cause: Cause, reason: Cow<'static, str>) -> Failure {
+    let kind = FailureKind::Backend(cause, reason);
+    Failure { kind, sent: false, answered: false, reused: false, trial: false }
 }
 
 fn micros(duration: Duration) -> u64 {

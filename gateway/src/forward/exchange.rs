@@ -8,10 +8,9 @@ use http::{Method, StatusCode};
 use super::attempt::Attempt;
 use super::pump::{Stop, Waiting, pump};
 use super::request_body::RequestBody;
-use super::retry::FailureKind;
+use super::retry::{Cause, FailureKind};
 use crate::alarm::Alarm;
 use crate::http1::Invalid;
-use crate::stats::Verdict;
 use crate::upstream::http1::Head;
 use crate::upstream::{Carrier, Error};
 
@@ -75,7 +74,7 @@ impl<'a> Exchange<'a> {
             Err(Stop::Client(error)) => return Err(FailureKind::Body(error)),
             Err(Stop::Backend(error)) => {
                 self.broken.get_or_insert(error);
-                self.body.abandon();
+                self.body.pause();
                 Waiting::Answer
             }
         };
@@ -103,9 +102,9 @@ impl<'a> Exchange<'a> {
         match self.waiting {
             Some(Waiting::Client) => FailureKind::BodyTimeout,
             Some(Waiting::Backend) => {
-                FailureKind::Backend(Verdict::TimedOut, "it stopped taking the request (send_timeout)".into())
+                FailureKind::Backend(Cause::Timeout, "it stopped taking the request (send_timeout)".into())
             }
-            _ => FailureKind::Backend(Verdict::TimedOut, "no answer in time (read_timeout)".into()),
+            _ => FailureKind::Backend(Cause::Timeout, "no answer in time (read_timeout)".into()),
         }
     }
 }
@@ -116,5 +115,9 @@ pub(super) fn is_interim(status: StatusCode) -> bool {
 }
 
 fn broken(error: &Error) -> FailureKind {
-    FailureKind::Backend(Verdict::Broken, error.to_string().into())
+    let cause = match error {
+        Error::Io(_) | Error::Cut | Error::Refused(_) | Error::Http2(_) => Cause::Broken,
+        Error::Invalid(_) | Error::HeadTooLarge(_) => Cause::Invalid,
+    };
+    FailureKind::Backend(cause, error.to_string().into())
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{HeaderRule, Limits, Page, Pages, Rewrite};
+use super::{HeaderRule, Limits, Page, Pages, Rewrite, Sticky};
 use crate::compress::Compression;
 use crate::policy::Picker;
 use crate::route::{Expression, Table};
-use crate::stats::{BackendStats, UpstreamStats};
+use crate::stats::{BackendStats, Holder, UpstreamStats, clock};
 use crate::template::{Template, Variable};
-use crate::upstream::{Backend, Settings};
+use crate::upstream::health::{Health, Ward};
+use crate::upstream::{Backend, Budget, Queue, Settings};
 
 /// One generation. A request keeps the generation that it began with.
 #[derive(Debug)]
@@ -108,10 +109,24 @@ pub struct Upstream {
     pub backends: Box<[Arc<Backend>]>,
     /// What is known of it as a whole.
     pub stats: Arc<UpstreamStats>,
+    /// Who of its backends is well.
+    pub health: Arc<Health>,
+    /// Who waits for a backend with room.
+    pub queue: Arc<Queue>,
     /// What requests are hashed by.
     pub hash_key: Option<Template>,
     /// Clients are sent to the backend that was picked, instead of being served from it.
     pub redirect: Option<Redirect>,
+    /// How sessions stay at a backend; none: they do not.
+    pub sticky: Option<Sticky>,
+}
+
+impl Upstream {
+    /// Its backends and the rules for their health.
+    #[must_use]
+    pub fn ward(&self) -> Ward<'_> {
+        Ward { backends: &self.backends, ejection: self.settings.ejection.as_ref() }
+    }
 }
 
 /// How clients are sent to backends.
@@ -139,6 +154,8 @@ pub struct InForce {
     pub generation: Arc<Generation>,
     /// Who picks for each upstream, by the upstream's index.
     pub pickers: Box<[RefCell<Picker>]>,
+    /// What is left for retries, by the upstream's index.
+    pub(super) budgets: Box<[Budget]>,
 }
 
 impl InForce {
@@ -146,7 +163,8 @@ impl InForce {
     #[must_use]
     pub fn new(generation: Arc<Generation>, pickers: Vec<Picker>) -> Rc<Self> {
         let pickers = pickers.into_iter().map(RefCell::new).collect();
-        Rc::new(Self { generation, pickers })
+        let budgets = generation.upstreams.iter().map(|_| Budget::new(clock::now())).collect();
+        Rc::new(Self { generation, pickers, budgets })
     }
 }
 
@@ -177,6 +195,11 @@ impl Standing {
         &self.upstream().backends[self.backend]
     }
 
+    /// Where the backend stands among the upstream's.
+    pub(super) fn place(&self) -> usize {
+        self.backend
+    }
+
     pub(super) fn picker(&self) -> &RefCell<Picker> {
         &self.in_force.pickers[self.upstream]
     }
@@ -187,5 +210,14 @@ impl Deref for Standing {
 
     fn deref(&self) -> &BackendStats {
         &self.backend().stats
+    }
+}
+
+impl Holder for Standing {
+    fn released(&self) {
+        let upstream = self.upstream();
+        if upstream.settings.queue.length > 0 {
+            upstream.queue.make_room();
+        }
     }
 }

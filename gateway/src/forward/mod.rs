@@ -12,15 +12,18 @@ mod head_fields;
 mod header_rule;
 mod http2_head;
 mod in_force;
+mod kept;
 mod limits;
 mod page;
 mod pick;
 mod pump;
+mod queue;
 mod redirect;
 mod request_body;
 mod request_head;
 mod retry;
 mod rewrite;
+mod sticky;
 mod story;
 mod target;
 mod values;
@@ -37,10 +40,12 @@ pub use in_force::{Generation, InForce, Redirect, Route, To, Upstream};
 pub use limits::{ConnectionLimit, Limits, RateLimit};
 pub use page::{Content, Page, Pages};
 pub use rewrite::Rewrite;
+pub use sticky::{Inserted, Learnt, Source, Sticky};
 pub use worker::{Traffic, Worker};
 
 use crate::listen::{Handler, Incoming, Peer, Unreadable};
 use answer::Refusal;
+use pick::Picked;
 use request_body::RequestBody;
 use story::Story;
 
@@ -100,13 +105,21 @@ async fn serve(story: &mut Story, mut body: RequestBody) -> Result<Response<Body
         return Ok(answer);
     }
     loop {
-        let chosen = story.pick()?;
-        if let Some(answer) = story.redirect(chosen.backend) {
+        let chosen = match story.pick(&body, story.now())? {
+            Picked::Backend(chosen) => chosen,
+            // Boxed, because it is rare and would make the future of every request larger.
+            Picked::Full => Box::pin(story.wait_for_room(&body)).await?,
+        };
+        let who = chosen.who;
+        if let Some(answer) = story.redirect(who.backend) {
             return Ok(answer);
         }
-        match story.attempt(&chosen, &mut body).await {
-            Ok(answered) => return Ok(story.relay(answered, body)),
-            Err(failure) => story.consider_retry(failure, chosen, &body)?,
+        match story.attempt(chosen, &mut body).await {
+            Ok(answered) => match story.accept(answered, &mut body) {
+                Some(answered) => return Ok(story.relay(answered, body)),
+                None => continue,
+            },
+            Err(failure) => story.consider_retry(failure, who, &mut body)?,
         }
     }
 }

@@ -7,8 +7,10 @@ use http::HeaderMap;
 
 use crate::listen::Incoming;
 
+use super::kept::Kept;
+
 /// A piece of a request's body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Piece {
     Data(Bytes),
     End(Option<HeaderMap>),
@@ -34,6 +36,10 @@ pub(super) struct RequestBody {
     received: u64,
     touched: bool,
     abandoned: bool,
+    /// What was passed on, if the request may be sent again.
+    kept: Option<Box<Kept>>,
+    /// Nobody takes the rest of it now.
+    paused: bool,
 }
 
 impl RequestBody {
@@ -45,7 +51,23 @@ impl RequestBody {
             true => (None, None),
             false => (Some(incoming), None),
         };
-        Self { incoming, upgrade, chunked, max: u64::MAX, received: 0, touched: false, abandoned: false }
+        Self {
+            incoming,
+            upgrade,
+            chunked,
+            max: u64::MAX,
+            received: 0,
+            touched: false,
+            abandoned: false,
+            kept: None,
+            paused: false,
+        }
+    }
+
+    /// Keeps up to so many bytes of what is passed on, so that it can be passed on again. To be
+    /// called before anything is.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        self.kept = (!self.is_ended()).then(|| Box::new(Kept::up_to(bytes)));
     }
 
     /// Sets the most bytes it may have.
@@ -73,17 +95,38 @@ impl RequestBody {
 
     /// Is nothing of it to come any more?
     pub(super) fn is_ended(&self) -> bool {
-        self.incoming.is_none()
+        self.paused || (self.incoming.is_none() && self.kept.as_ref().is_none_or(|kept| kept.is_replayed()))
     }
 
     /// Has all of it been passed on? Until then a backend waits for more of it.
     pub(super) fn is_passed_on(&self) -> bool {
-        self.incoming.is_none() && !self.abandoned
+        self.is_ended() && !self.paused && !self.abandoned
     }
 
-    /// Is it still whole, so that the request can be sent elsewhere?
-    pub(super) fn is_whole(&self) -> bool {
-        !self.touched
+    /// Is all that was passed on still there, so that the request can be sent elsewhere?
+    pub(super) fn is_replayable(&self) -> bool {
+        !self.touched || self.kept.as_ref().is_some_and(|kept| kept.is_complete())
+    }
+
+    /// Begins from the start again.
+    pub(super) fn rewind(&mut self) {
+        self.paused = false;
+        if let Some(kept) = &mut self.kept {
+            kept.rewind();
+        }
+    }
+
+    /// Passes nothing on until it is rewound: the backend takes no more.
+    pub(super) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// A backend answers: nothing will be sent again.
+    pub(super) fn settle(&mut self) {
+        self.kept = None;
+        if std::mem::take(&mut self.paused) {
+            self.abandon();
+        }
     }
 
     /// Bytes received so far.
@@ -97,20 +140,30 @@ impl RequestBody {
     }
 
     pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, BodyError>> {
+        if self.paused {
+            return Poll::Ready(Ok(Piece::End(None)));
+        }
+        if let Some(piece) = self.kept.as_mut().and_then(|kept| kept.next()) {
+            return Poll::Ready(Ok(piece));
+        }
         let Some(incoming) = self.incoming.as_mut() else { return Poll::Ready(Ok(Piece::End(None))) };
         let frame = match incoming.poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(frame) => frame,
         };
         self.touched = true;
-        match frame {
+        let piece = match frame {
             None => {
                 self.incoming = None;
-                Poll::Ready(Ok(Piece::End(None)))
+                Ok(Piece::End(None))
             }
-            Some(Err(_)) => Poll::Ready(Err(BodyError::Malformed)),
-            Some(Ok(frame)) => Poll::Ready(self.accept(frame)),
+            Some(Err(_)) => Err(BodyError::Malformed),
+            Some(Ok(frame)) => self.accept(frame),
+        };
+        if let (Some(kept), Ok(piece)) = (&mut self.kept, &piece) {
+            kept.note(piece);
         }
+        Poll::Ready(piece)
     }
 
     fn accept(&mut self, frame: http_body::Frame<Bytes>) -> Result<Piece, BodyError> {

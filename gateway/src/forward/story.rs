@@ -14,9 +14,9 @@ use super::answer::Refusal;
 use super::attempt::{Answered, Attempt};
 use super::body::{Body, keep};
 use super::client::Client;
-use super::pick::Chosen;
+use super::pick::Who;
 use super::request_body::RequestBody;
-use super::retry::{Failure, FailureKind};
+use super::retry::{Failure, FailureKind, may_repeat};
 use super::target;
 use super::{InForce, Route, To, Upstream, Worker};
 use crate::limit::Presence;
@@ -61,7 +61,11 @@ pub(super) struct Story {
     pub(super) answer_headers: HeaderMap,
     declares_length: bool,
     /// To be tried once more, on a fresh connection.
-    pub(super) again: Option<Chosen>,
+    pub(super) again: Option<Who>,
+    /// Where the backend of its session stands.
+    pub(super) session: Option<usize>,
+    /// It has a place in the queue of its upstream.
+    pub(super) queued: bool,
     /// Of the last attempt.
     pub(super) failure: Option<Failure>,
     /// Path and query for the backend, if not those that were asked for.
@@ -96,6 +100,8 @@ impl Story {
             answer_headers: HeaderMap::new(),
             declares_length: false,
             again: None,
+            session: None,
+            queued: false,
             failure: None,
             rewritten: None,
             id: Cell::new(None),
@@ -137,6 +143,11 @@ impl Story {
         self.upstream = upstream;
         self.rewritten = route.rewrite.as_ref().map(|rewrite| self.rewritten(rewrite));
         let in_force = Rc::clone(&self.in_force);
+        let retry = &in_force.generation.upstreams[self.upstream].settings.retry;
+        if may_repeat(&self.facts.method, &retry.on) {
+            body.keep(retry.keep);
+        }
+        in_force.budgets[self.upstream].deposit(retry.budget);
         if let Some(key) = &in_force.generation.upstreams[self.upstream].hash_key {
             let mut bytes = std::mem::take(&mut self.facts.key);
             key.render(self, &mut bytes);
@@ -171,10 +182,14 @@ impl Story {
         if let Some(page) = self.page_instead(answered.head.status) {
             return page;
         }
+        body.settle();
         if answered.attempt.is_tunnel() {
             body.begin_tunnel();
         }
-        let headers = std::mem::take(&mut answered.head.headers);
+        let mut headers = std::mem::take(&mut answered.head.headers);
+        if self.upstream().sticky.is_some() {
+            self.stick(answered.attempt.place(), &mut headers, clock::now());
+        }
         let mut response = Response::new(Body::whole(Bytes::new()));
         *response.status_mut() = answered.head.status;
         *response.headers_mut() = headers;
@@ -296,10 +311,10 @@ impl Story {
     }
 
     pub(super) fn log_failure(&self, attempt: &Attempt, failure: &Failure) {
-        let FailureKind::Backend(verdict, reason) = &failure.kind else { return };
+        let FailureKind::Backend(cause, reason) = &failure.kind else { return };
         let (upstream, backend) = (&self.upstream().name, &attempt.backend().name);
         self.worker.of_backends.make(|more| {
-            tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", verdict.name());
+            tracing::warn!("upstream {upstream}: {backend} {}: {reason}{more}", cause.verdict().name());
         });
     }
 }

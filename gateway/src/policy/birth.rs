@@ -118,7 +118,9 @@ impl Guest {
 
 impl Instance {
     fn initialise(&mut self, options: &str, seed: u64) -> Result<(), BirthError> {
-        let backends: Vec<_> = self.candidates().backends.iter().map(|backend| described(backend)).collect();
+        let candidates = self.candidates();
+        let weighted = candidates.backends.iter().zip(&candidates.weights);
+        let backends: Vec<_> = weighted.map(|(backend, weight)| described(backend, *weight)).collect();
         let answer = self.guest.policy.call_init(&mut self.store, options, &backends, seed & LARGEST_U64);
         self.checked(answer).map_err(BirthError::Fault)?.map_err(BirthError::Refused)?;
         if let Some(timer) = &self.guest.timer {

@@ -27,7 +27,7 @@ impl Fallback {
     /// together do not all send their first requests to the same backend.
     #[must_use]
     pub fn new(candidates: &Candidates, random: u32) -> Self {
-        Self::of(candidates.backends.iter().map(|b| i64::from(b.weight.max(1))), random)
+        Self::of(candidates.weights.iter().map(|weight| i64::from((*weight).max(1))), random)
     }
 
     fn of(weights: impl Iterator<Item = i64>, random: u32) -> Self {

@@ -100,8 +100,10 @@ impl View {
     /// All backends of the tier, while the instance is being born.
     pub(super) fn members(&self) -> Vec<Member> {
         let members = if self.being_born { &*self.candidates.members } else { &[] };
-        let member =
-            |m: &crate::upstream::Member| Member { backend: described(&m.backend), candidate: m.candidate };
+        let member = |m: &crate::upstream::Member| Member {
+            backend: described(&m.backend, m.backend.weight),
+            candidate: m.candidate,
+        };
         members.iter().map(member).collect()
     }
 
@@ -115,11 +117,11 @@ impl View {
     }
 }
 
-/// A backend in the words of the WIT.
-pub(super) fn described(backend: &Backend) -> guest::Backend {
+/// A backend in the words of the WIT, with the weight that it has now.
+pub(super) fn described(backend: &Backend, weight: u32) -> guest::Backend {
     guest::Backend {
         name: backend.name.to_string(),
-        weight: backend.weight.clamp(1, 65_535),
+        weight: weight.clamp(1, 65_535),
         zone: backend.zone.as_deref().map(str::to_owned),
         labels: backend.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
     }

@@ -1,6 +1,9 @@
 //! What is counted for one backend, and for one upstream.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
 use super::report::Noted;
 use super::{DecayedMean, DecayedShare, Outcome, Report, Verdict, clock};
@@ -45,6 +48,8 @@ pub const NUMBERS: usize = 12 + Verdict::ALL.len();
 #[derive(Debug, Default)]
 pub struct UpstreamStats {
     latency: DecayedMean,
+    retries: AtomicU64,
+    denied_retries: AtomicU64,
 }
 
 impl UpstreamStats {
@@ -61,6 +66,22 @@ impl UpstreamStats {
     /// Becomes a copy of the statistics that this [`UpstreamStats::number`] is of.
     pub fn take_on(&self, number: u64) {
         self.latency.set_packed(number);
+    }
+
+    /// A request goes on to another attempt.
+    pub fn count_retry(&self) {
+        self.retries.fetch_add(1, Relaxed);
+    }
+
+    /// It could have, but the budget was used up.
+    pub fn count_denied_retry(&self) {
+        self.denied_retries.fetch_add(1, Relaxed);
+    }
+
+    /// Retries so far: made, denied.
+    #[must_use]
+    pub fn retries(&self) -> (u64, u64) {
+        (self.retries.load(Relaxed), self.denied_retries.load(Relaxed))
     }
 
     /// Decayed mean response time over all backends, microseconds; none before the first answer.
@@ -143,6 +164,20 @@ impl BackendStats {
 
     pub(super) fn begin(&self, now: u64) {
         self.hot.in_flight.fetch_add(1, Relaxed);
+        self.note_begin(now);
+    }
+
+    /// Begins only if fewer than `most` are in flight.
+    pub(super) fn begin_below(&self, now: u64, most: u32) -> bool {
+        let add = |in_flight| (in_flight < most).then_some(in_flight + 1);
+        let begun = self.hot.in_flight.fetch_update(SeqCst, SeqCst, add).is_ok();
+        if begun {
+            self.note_begin(now);
+        }
+        begun
+    }
+
+    fn note_begin(&self, now: u64) {
         self.hot.started_sum.fetch_add(now, Relaxed);
         if now.saturating_sub(self.last_used.load(Relaxed)) >= USED_GRAIN {
             self.last_used.store(now, Relaxed);

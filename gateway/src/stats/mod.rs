@@ -10,7 +10,7 @@ mod report;
 mod share;
 
 pub use backend::{BackendStats, NUMBERS, UpstreamStats};
-pub use in_flight::InFlight;
+pub use in_flight::{Holder, InFlight};
 pub use mean::DecayedMean;
 pub use outcome::{Outcome, Verdict};
 pub use report::Report;

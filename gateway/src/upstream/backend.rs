@@ -1,7 +1,9 @@
 //! One backend.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::health::{Condition, Passive, State};
 use super::{Address, Resolver, Tls};
 use crate::stats::BackendStats;
 
@@ -33,12 +35,22 @@ pub struct Backend {
     pub backup: bool,
     /// Configured as out of service.
     pub down: bool,
+    /// Configured to take no new clients.
+    pub drain: bool,
+    /// When failures take it out, in nginx's way.
+    pub passive: Passive,
+    /// Most attempts at a time, over all workers.
+    pub max_conns: Option<u32>,
+    /// How long it takes to its full weight when it comes back; zero: it has it at once.
+    pub slow_start: Duration,
     /// Where it stands.
     pub zone: Option<Box<str>>,
     /// Free labels, in the order of the configuration.
     pub labels: Vec<(Box<str>, Box<str>)>,
     /// Its counters; shared by all workers and generations.
     pub stats: Arc<BackendStats>,
+    /// Its health; shared by all workers and generations.
+    pub condition: Arc<Condition>,
     /// Number of its connection pool in every worker; the same over reloads that leave the way to
     /// talk to it as it is.
     pub slot: usize,
@@ -56,10 +68,43 @@ impl Backend {
             weight: 1,
             backup: false,
             down: false,
+            drain: false,
+            passive: Passive::default(),
+            max_conns: None,
+            slow_start: Duration::ZERO,
             zone: None,
             labels: Vec::new(),
             stats: Arc::default(),
+            condition: Arc::default(),
             slot,
         }
+    }
+
+    /// Does the operator want it to serve new clients?
+    #[must_use]
+    pub fn is_in_service(&self) -> bool {
+        !self.down && !self.drain && !self.condition.is_draining()
+    }
+
+    /// How it stands, in one word.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self.condition.state() {
+            _ if self.down => State::Down,
+            _ if self.drain => State::Draining,
+            state => state,
+        }
+    }
+
+    /// Its weight at time `now`, in hundredths: while it starts slowly it has a part of its own.
+    /// None when it has all of it.
+    #[must_use]
+    pub fn rising_weight(&self, now: u64) -> Option<u32> {
+        let back_since = self.condition.back_since();
+        let ramp = u64::try_from(self.slow_start.as_micros()).unwrap_or(u64::MAX);
+        let age = now.saturating_sub(back_since);
+        let rising = ramp > 0 && back_since > 0 && age < ramp;
+        // Never nothing: who gets no request cannot warm up.
+        rising.then(|| (u64::from(self.weight) * 100 * age / ramp).max(1) as u32)
     }
 }

@@ -27,22 +27,63 @@ pub struct Candidates {
     pub backends: Box<[Arc<Backend>]>,
     /// The counters of each candidate: what a policy that scans reads, one step away.
     pub counters: Box<[Arc<BackendStats>]>,
+    /// Weight of each candidate now. While one of them starts slowly, all are a hundredfold.
+    pub weights: Box<[u32]>,
     /// Where each candidate stands among all backends of the upstream.
     pub places: Box<[u32]>,
     /// All backends of the tier, in the order of the configuration.
     pub members: Box<[Member]>,
+    /// Too few are well, so that health does not count: better a bad backend than none.
+    pub panic: bool,
+    /// Does one of them start slowly? Then the weights change with time.
+    pub rising: bool,
+}
+
+/// Which tier serves, and whether health counts there.
+#[derive(Clone, Copy)]
+struct Tier {
+    backup: bool,
+    panic: bool,
 }
 
 impl Candidates {
-    /// Filters `backends`: those that are not down; primary ones if any is left, else backups.
+    /// Filters `backends` by what is configured alone: those that are in service; primary ones if
+    /// any is left, else backups.
     #[must_use]
     pub fn of(upstream: Arc<str>, stats: Arc<UpstreamStats>, backends: &[Arc<Backend>]) -> Self {
-        let fit = |backup: bool| backends.iter().any(|b| b.backup == backup && !b.down);
-        let backup = !fit(false) && fit(true);
+        let in_service = |backup: bool| backends.iter().any(|b| b.backup == backup && !b.down);
+        let tier = Tier { backup: !in_service(false) && in_service(true), panic: false };
+        Self::select(upstream, stats, backends, tier, |backend| !backend.down, 0)
+    }
+
+    /// Filters by health too, at time `now`. A tier in which less than `panic_threshold` percent
+    /// of the backends in service are well serves with all of them (Envoy's panic threshold), and
+    /// so does the first one when nobody is well anywhere.
+    #[must_use]
+    pub fn now(
+        upstream: Arc<str>,
+        stats: Arc<UpstreamStats>,
+        backends: &[Arc<Backend>],
+        panic_threshold: u32,
+        now: u64,
+    ) -> Self {
+        let tier = choose_tier(backends, panic_threshold as usize);
+        let fit = |backend: &Backend| backend.is_in_service() && (tier.panic || backend.condition.is_well());
+        Self::select(upstream, stats, backends, tier, fit, now)
+    }
+
+    fn select(
+        upstream: Arc<str>,
+        stats: Arc<UpstreamStats>,
+        backends: &[Arc<Backend>],
+        Tier { backup, panic }: Tier,
+        is_fit: impl Fn(&Backend) -> bool,
+        now: u64,
+    ) -> Self {
         let (mut chosen, mut places) = (Vec::new(), Vec::new());
         let tier = backends.iter().enumerate().filter(|(_, b)| b.backup == backup);
         let members = tier.map(|(place, backend)| {
-            let candidate = (!backend.down).then(|| {
+            let candidate = is_fit(backend).then(|| {
                 chosen.push(Arc::clone(backend));
                 places.push(place as u32);
                 chosen.len() as u32 - 1
@@ -51,7 +92,158 @@ impl Candidates {
         });
         let members = members.collect();
         let counters = chosen.iter().map(|backend| Arc::clone(&backend.stats)).collect();
-        Self { upstream, stats, backends: chosen.into(), counters, places: places.into(), members }
+        let (weights, rising) = weights(&chosen, now);
+        let (backends, places) = (chosen.into(), places.into());
+        Self { upstream, stats, backends, counters, weights, places, members, panic, rising }
+    }
+
+    /// Would instances see a difference?
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> bool {
+        let slots =
+            |list: &Self| list.members.iter().map(|m| (m.backend.slot, m.candidate)).collect::<Vec<_>>();
+        self.weights != other.weights || self.panic != other.panic || slots(self) != slots(other)
+    }
+}
+
+fn choose_tier(backends: &[Arc<Backend>], panic_threshold: usize) -> Tier {
+    let count = |backup: bool| {
+        let tier = backends.iter().filter(|b| b.backup == backup && b.is_in_service());
+        tier.fold((0, 0), |(all, well), b| (all + 1, well + usize::from(b.condition.is_well())))
+    };
+    for backup in [false, true] {
+        let (all, well) = count(backup);
+        if well > 0 {
+            return Tier { backup, panic: well * 100 < all * panic_threshold };
+        }
+    }
+    let nobody = |backup| count(backup).0 == 0;
+    let backup = nobody(false) && !nobody(true);
+    Tier { backup, panic: !nobody(backup) }
+}
+
+/// Weights at time `now`, and whether they will change by themselves. The smallest share of a
+/// weight is one, so weights are made larger while shares of them are needed.
+fn weights(chosen: &[Arc<Backend>], now: u64) -> (Box<[u32]>, bool) {
+    let rising = chosen.iter().any(|backend| backend.rising_weight(now).is_some());
+    if !rising {
+        return (chosen.iter().map(|backend| backend.weight).collect(), false);
+    }
+    let hundredths = |backend: &Arc<Backend>| backend.rising_weight(now).unwrap_or(backend.weight * 100);
+    let all: Vec<u32> = chosen.iter().map(hundredths).collect();
+    // Policies are promised weights up to 65,535.
+    let shrink = all.iter().max().map_or(1, |most| most.div_ceil(65_535));
+    (all.iter().map(|weight| (weight / shrink).max(1)).collect(), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::upstream::health::Health;
+
+    const SECOND: u64 = 1_000_000;
+
+    /// Backends `p` and `b`: primaries and backups.
+    fn backends(tiers: &str) -> Vec<Arc<Backend>> {
+        let backend = |(n, tier): (usize, char)| {
+            let name = format!("10.0.0.{n}:80");
+            Arc::new(Backend { backup: tier == 'b', ..Backend::new(&name, name.parse().unwrap(), n) })
+        };
+        tiers.chars().enumerate().map(backend).collect()
+    }
+
+    fn health() -> Health {
+        Health::new("api".into(), crossbeam_channel::bounded(1).0)
+    }
+
+    fn places(backends: &[Arc<Backend>], panic_threshold: u32) -> (Vec<u32>, bool) {
+        let candidates = Candidates::now("api".into(), Arc::default(), backends, panic_threshold, SECOND);
+        (candidates.places.to_vec(), candidates.panic)
+    }
+
+    fn fail(backends: &[Arc<Backend>], places: impl IntoIterator<Item = usize>) {
+        places.into_iter().for_each(|place| health().set_failing(&backends[place], true, "", 1));
+    }
+
+    #[test]
+    fn who_is_not_well_is_no_candidate() {
+        let backends = backends("ppp");
+        fail(&backends, [1]);
+        assert_eq!(places(&backends, 0), (vec![0, 2], false));
+    }
+
+    #[test]
+    fn backups_serve_when_no_primary_is_well() {
+        let backends = backends("ppb");
+        fail(&backends, [0, 1]);
+        assert_eq!(places(&backends, 0), (vec![2], false));
+    }
+
+    #[test]
+    fn when_nobody_is_well_all_primaries_serve() {
+        let backends = backends("ppb");
+        fail(&backends, [0, 1, 2]);
+        assert_eq!(places(&backends, 0), (vec![0, 1], true));
+    }
+
+    #[test]
+    fn below_the_threshold_health_does_not_count() {
+        let backends = backends("pppp");
+        fail(&backends, [0, 1]);
+        assert_eq!(places(&backends, 50), (vec![2, 3], false));
+        fail(&backends, [2]);
+        assert_eq!(places(&backends, 50), (vec![0, 1, 2, 3], true));
+    }
+
+    #[test]
+    fn who_is_drained_takes_no_part_even_in_a_panic() {
+        let backends = backends("ppp");
+        health().set_draining(&backends[0], true, 1);
+        fail(&backends, [1, 2]);
+        assert_eq!(places(&backends, 0), (vec![1, 2], true));
+    }
+
+    #[test]
+    fn who_comes_back_starts_with_a_part_of_its_weight() {
+        let slow = |weight, slow_start| {
+            let name = format!("10.0.0.{weight}:80");
+            Arc::new(Backend { weight, slow_start, ..Backend::new(&name, name.parse().unwrap(), 0) })
+        };
+        let backends = [slow(1, Duration::from_secs(10)), slow(2, Duration::ZERO)];
+        let weights = |now: u64| {
+            let candidates = Candidates::now("api".into(), Arc::default(), &backends, 0, now * SECOND);
+            (candidates.weights.to_vec(), candidates.rising)
+        };
+        assert_eq!(weights(1), (vec![1, 2], false), "nobody was away");
+        backends[0].condition.came_back(5 * SECOND);
+        assert_eq!(weights(5), (vec![1, 200], true));
+        assert_eq!(weights(10), (vec![50, 200], true));
+        assert_eq!(weights(15), (vec![1, 2], false));
+    }
+
+    #[test]
+    fn weights_stay_within_what_policies_are_promised() {
+        let heavy = |n: usize, weight| {
+            let name = format!("10.0.0.{n}:80");
+            let slow_start = Duration::from_secs(10);
+            Arc::new(Backend { weight, slow_start, ..Backend::new(&name, name.parse().unwrap(), n) })
+        };
+        let backends = [heavy(0, 65_535), heavy(1, 1)];
+        backends[1].condition.came_back(SECOND);
+        let candidates = Candidates::now("api".into(), Arc::default(), &backends, 0, 2 * SECOND);
+        assert!(candidates.weights.iter().all(|weight| (1..=65_535).contains(weight)));
+    }
+
+    #[test]
+    fn an_ejection_is_a_difference_and_nothing_is_none() {
+        let backends = backends("pp");
+        let look = || Candidates::now("api".into(), Arc::default(), &backends, 0, SECOND);
+        let before = look();
+        assert!(!before.differs_from(&look()));
+        fail(&backends, [0]);
+        assert!(before.differs_from(&look()));
     }
 
     /// The same candidates with statistics of their own, which are what these are now and change

@@ -1,7 +1,9 @@
 //! From what the user wrote to values that cannot be wrong. Every check says all that it finds.
 
+mod checks;
 mod compression;
 mod headers;
+mod health;
 mod limit;
 mod listen;
 mod log;
@@ -9,6 +11,7 @@ mod page;
 mod policy;
 mod redirect;
 mod route;
+mod sticky;
 mod template;
 mod tls;
 mod trust;
@@ -127,6 +130,7 @@ pub(super) fn config(main: &Top<'_>, tops: &[&Top<'_>], findings: &mut Findings)
         pid_file: top.path("pid_file", findings),
         user: top.text("user", findings).map(|text| text.text.to_owned()),
         quit_timeout: top.duration("quit_timeout", findings),
+        resolve_interval: top.duration("resolve_interval", findings),
         admin,
         log: log::log(&main.table(&keys::LOG, "log", findings), findings),
         sandbox: sandbox(&main.table(&keys::SANDBOX, "sandbox", findings), findings),

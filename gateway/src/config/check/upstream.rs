@@ -4,10 +4,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::Top;
+use super::checks;
 use super::headers::{self, Way};
+use super::health;
 use super::listen::socket;
 use super::policy::{canary, hash_key, policy, shadows};
-use super::{redirect, tls};
+use super::{redirect, sticky, tls};
 use crate::config::fields::{Fields, Text, wrong_type};
 use crate::config::file::{Entry, Node, Value};
 use crate::config::keys::{self, BACKEND, PROTOCOLS};
@@ -70,9 +72,10 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
     let hash_key = hash_key(fields, policy.as_ref(), findings);
     let tries = fields.number("tries", findings).unwrap_or_default();
     let idle = fields.number("idle_connections", findings).unwrap_or_default();
-    let (backends, public): (Vec<_>, Vec<_>) = backends(fields, findings).into_iter().unzip();
+    let (backends, public): (Vec<Backend>, Vec<_>) = backends(fields, findings).into_iter().unzip();
     let tls = tls::of_upstream(fields, &backends, findings);
     let protocol = protocol(fields, findings);
+    health::check_together(fields, policy.as_ref(), &backends, findings);
     let upstream = Upstream {
         name: entry.key.as_str().into(),
         backends,
@@ -89,6 +92,12 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
         idle_connections: usize::try_from(idle).unwrap_or(usize::MAX),
         idle_timeout: fields.duration("idle_timeout", findings),
         tries: NonZeroUsize::new(usize::try_from(tries).unwrap_or(usize::MAX)),
+        retry: health::retry(fields, findings),
+        ejection: health::ejection(fields, findings),
+        check: checks::check(fields, findings),
+        panic_threshold: health::number(fields, "panic_threshold", findings),
+        queue: health::queue(fields, findings),
+        sticky: sticky::sticky(fields, findings),
         proxy_protocol: proxy_protocol(fields, findings),
         redirect: redirect::redirect(fields, public, findings),
         place: entry.place,
@@ -201,6 +210,8 @@ fn backend(
     let labels = fields.pairs("labels", findings);
     let (backup, down) = (fields.flag("backup", findings), fields.flag("down", findings));
     let public = fields.text("public", findings);
+    let drain = fields.flag("drain", findings);
+    let life = health::life(upstream, &fields, findings);
     let zone = fields.text("zone", findings).map(|zone| zone.text.into());
     let text = match node.as_text() {
         Some(text) => text,
@@ -217,6 +228,10 @@ fn backend(
         weight,
         backup,
         down,
+        drain,
+        passive: life.passive,
+        max_conns: life.max_conns,
+        slow_start: life.slow_start,
         zone,
         labels: labels.iter().map(|(entry, text)| (entry.key.as_str().into(), text.text.into())).collect(),
         place: text.place,

@@ -233,9 +233,12 @@ fn candidates(upstream: &str, born: &Born) -> Candidates {
         upstream: upstream.into(),
         stats: Arc::new(stats),
         counters: backends.iter().map(|backend| Arc::clone(&backend.stats)).collect(),
+        weights: backends.iter().map(|backend| backend.weight).collect(),
         backends,
         places: places.into(),
         members,
+        panic: false,
+        rising: false,
     }
 }
 
