@@ -7,8 +7,8 @@ use http::Method;
 use memchr::memmem;
 
 use super::HttpProbe;
-use crate::upstream::Stream;
-use crate::upstream::http1::{Connection, Error};
+use crate::upstream::http1::Connection;
+use crate::upstream::{Error, Stream};
 
 /// So much of a body is looked at.
 const LOOKED_AT: usize = 64 * 1024;
