@@ -87,6 +87,7 @@ mod scenarios {
     mod failover {
         mod broken; // accepted, then closed
         mod churn; // backends that come and go under load
+        mod deadline; // longer than a request may take
         mod refused; // nobody listens
         mod retries; // after what, how often, with which bodies
         mod stale; // a kept connection that ends exactly when it is used again

@@ -73,14 +73,21 @@ pub struct Alarm {
 
 impl Alarm {
     /// Sets it to ring once `after` has passed, whatever it was set to. It counts from the
-    /// worker's last look round plus one interval, which spares reading the clock and is never
-    /// too early.
+    /// worker's last look round plus one interval, which spares reading the clock; it is too early
+    /// only by as long as the worker was held up.
     pub fn set(&self, after: Duration) {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let now = self.alarms.looked.get().saturating_add(micros(INTERVAL));
         let slot = &mut self.alarms.slots.borrow_mut()[self.key];
         slot.due = now.saturating_add(micros(after)).min(u64::MAX - 1);
         slot.rang = false;
+    }
+
+    /// Lets it ring at `due` already, if it is set to ring later: microseconds of the gateway's
+    /// clock. It is never too early for that.
+    pub fn bring_forward(&self, due: u64) {
+        let slot = &mut self.alarms.slots.borrow_mut()[self.key];
+        slot.due = slot.due.min(due);
     }
 
     /// Switches it off.
@@ -143,6 +150,19 @@ mod tests {
         alarm.clear();
         alarms.ring(u64::MAX - 1);
         assert!(!rang(&alarm));
+    }
+
+    #[test]
+    fn it_can_be_brought_forward_but_not_put_off() {
+        let alarms = Rc::new(Alarms::default());
+        let alarm = alarms.alarm();
+        alarm.set(Duration::from_millis(500));
+        alarm.bring_forward(300 * MILLISECOND);
+        alarm.bring_forward(900 * MILLISECOND);
+        alarms.ring(299 * MILLISECOND);
+        assert!(!rang(&alarm));
+        alarms.ring(300 * MILLISECOND);
+        assert!(rang(&alarm));
     }
 
     #[test]

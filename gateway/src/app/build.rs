@@ -356,6 +356,7 @@ fn route(configured: &model::Route, limits: &Limits) -> Route {
         name: format!("{} {}", hosts.join(", "), configured.path).into(),
         to: configured.to.clone(),
         max_body: configured.max_body,
+        timeout: configured.timeout,
         request_headers: configured.request_headers.clone().into(),
         response_headers: configured.response_headers.clone().into(),
         expression: configured.path.expression().cloned(),

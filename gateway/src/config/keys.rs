@@ -297,6 +297,7 @@ pub(super) static ROUTE: Section = section(
         key("return", Answer, Otherwise("the upstream answers"), "return"),
         key("rewrite", Template, Otherwise("the path is passed on as it came"), "rewrite"),
         key("max_body", Size("0", "1048576g"), Otherwise("`limits.max_body`"), "client_max_body_size"),
+        key("timeout", Duration("0", "24h"), Value("0"), ""),
         key("request_headers", Headers, Otherwise("nothing"), "proxy_set_header"),
         key("response_headers", Headers, Otherwise("nothing"), "add_header"),
         key("error_pages", Pages, Otherwise("those at the top"), "error_page"),

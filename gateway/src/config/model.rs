@@ -211,6 +211,8 @@ pub struct Route {
     pub rewrite: Option<Rewrite>,
     /// Bytes of a request body; `u64::MAX` where there is no limit.
     pub max_body: u64,
+    /// How long a request may take in all; none: as long as something moves.
+    pub timeout: Option<Duration>,
     /// What to change in requests: the upstream's rules, overridden by the route's own.
     pub request_headers: Vec<HeaderRule>,
     /// What to change in answers: the upstream's rules, overridden by the route's own.

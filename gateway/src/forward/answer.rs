@@ -49,11 +49,16 @@ impl Refusal {
         Self { is_limit: true, ..Self::closing(status, reason) }
     }
 
+    /// The same for a limit that the connection can outlive.
+    pub(super) fn mild_limit(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { is_limit: true, ..Self::plain(status, reason) }
+    }
+
     /// A request that is one too many for the limit `[section.name]`, for so long.
     pub(super) fn too_many(status: StatusCode, section: &str, name: &str, wait: Option<Duration>) -> Self {
         let reason = format!("too many requests ({section}.{name})");
         let retry_after = wait.map(|wait| wait.as_millis().div_ceil(1_000) as u64);
-        Self { is_limit: true, retry_after, ..Self::plain(status, reason) }
+        Self { retry_after, ..Self::mild_limit(status, reason) }
     }
 
     /// The response. Its text is the status and the reason, a line each.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::deadline::Deadline;
 use super::exchange::{Exchange, Timeouts, is_interim};
 use super::http2_head;
 use super::in_force::Standing;
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     candidate: Option<(u32, u64)>,
     /// It tries a backend that was ejected, and the backend has not passed yet.
     trial: bool,
+    /// When the request must have ended.
+    pub(super) deadline: Deadline,
     pub(super) connect: u32,
     pub(super) first_byte: u32,
     pub(super) status: u16,
@@ -36,15 +39,25 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    fn begin(chosen: Chosen) -> Self {
+    fn begin(chosen: Chosen, deadline: Deadline) -> Self {
         let Chosen { who, trial, in_flight, .. } = chosen;
         let candidate = who.candidate;
-        Self { in_flight, candidate, trial, connect: 0, first_byte: 0, status: 0, ended: None }
+        Self { in_flight, candidate, trial, deadline, connect: 0, first_byte: 0, status: 0, ended: None }
     }
 
     /// Who is tried.
     pub(super) fn backend(&self) -> &Backend {
         self.in_flight.holder().backend()
+    }
+
+    /// Sets the alarm for the next silence of the backend.
+    pub(super) fn wait_with(&self, alarm: &Alarm) {
+        self.deadline.set(alarm, self.settings().read_timeout);
+    }
+
+    /// Whose backend it is.
+    pub(super) fn upstream_name(&self) -> &str {
+        &self.in_flight.holder().upstream().name
     }
 
     /// Where the backend stands among the upstream's.
@@ -156,7 +169,7 @@ impl Story {
         body: &mut RequestBody,
     ) -> Result<Answered, Failure> {
         let (backend, fresh) = (chosen.who.backend, chosen.fresh);
-        let mut attempt = Attempt::begin(chosen);
+        let mut attempt = Attempt::begin(chosen, self.deadline);
         let alarm = self.worker.alarms.alarm();
         match self.try_once(&mut attempt, &alarm, fresh, body).await {
             Ok((head, carrier)) => {
@@ -246,11 +259,11 @@ impl Story {
         let seat = match lanes.seat_now(attempt.backend().slot) {
             Some(seat) => seat,
             None => {
-                let limit = attempt.settings().connect_timeout;
+                let limit = attempt.deadline.within(attempt.settings().connect_timeout);
                 let backend = attempt.in_flight.holder().shared_backend();
                 let made = tokio::time::timeout(limit, lanes.seat(backend, max_streams, limit)).await;
                 attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
-                made.map_err(|_| too_slow(limit))?
+                made.map_err(|_| too_slow(attempt))?
                     .map_err(|error| no_connection(Cause::Connect, error.to_string().into()))?
             }
         };
@@ -273,17 +286,24 @@ impl Story {
 
 /// Opens a fresh connection within the connect timeout, and begins it with `greeting`.
 async fn open(attempt: &mut Attempt, greeting: Vec<u8>) -> Result<Box<Connection>, Failure> {
-    let limit = attempt.settings().connect_timeout;
+    let limit = attempt.deadline.within(attempt.settings().connect_timeout);
     let connected = tokio::time::timeout(limit, connect(attempt.backend(), &greeting)).await;
     attempt.connect = clock::span(attempt.began(), clock::now()).max(1);
     match connected {
         Ok(Ok(stream)) => Ok(Box::new(Connection::new(stream))),
         Ok(Err(error)) => Err(no_connection(Cause::Connect, error.to_string().into())),
-        Err(_) => Err(too_slow(limit)),
+        Err(_) => Err(too_slow(attempt)),
     }
 }
 
-fn too_slow(limit: Duration) -> Failure {
+fn too_slow(attempt: &Attempt) -> Failure {
+    if attempt.deadline.has_passed() {
+        return no_connection(
+            Cause::Overdue,
+            "no connection before the request's time was up (timeout)".into(),
+        );
+    }
+    let limit = attempt.settings().connect_timeout;
     no_connection(Cause::ConnectTimeout, format!("no connection within {limit:?} (connect_timeout)").into())
 }
 

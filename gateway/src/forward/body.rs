@@ -19,6 +19,9 @@ use crate::limit::Presence;
 use crate::stats::{Verdict, clock};
 use crate::upstream::Carrier;
 
+const SILENT: &str = "nothing came for too long (read_timeout)";
+const OVERDUE: &str = "the request's time was up (timeout)";
+
 /// The backend's answer ended before its end; the client's connection must end too, so that the
 /// answer looks to it as cut as it is.
 #[derive(Debug, Error)]
@@ -68,7 +71,7 @@ impl Body {
 
     pub(super) fn relay(answered: Answered, request: RequestBody, worker: Rc<Worker>) -> Self {
         let Answered { carrier, attempt, alarm, .. } = answered;
-        alarm.set(attempt.settings().read_timeout);
+        attempt.wait_with(&alarm);
         let relay = Relay { carrier: Some(carrier), attempt, request, alarm, worker, cut: false };
         Self { source: Source::Relay(Box::new(relay)), story: None, held: Box::default() }
     }
@@ -157,21 +160,29 @@ impl Relay {
                 self.request.abandon();
             }
             if self.request.received() != before {
-                self.alarm.set(self.attempt.settings().read_timeout);
+                self.attempt.wait_with(&self.alarm);
             }
         }
         match carrier.poll_body(cx) {
-            Poll::Pending if self.alarm.poll(cx).is_ready() => self.cut(Verdict::TimedOut, cx),
+            Poll::Pending if self.alarm.poll(cx).is_ready() => {
+                self.complain(if self.attempt.deadline.has_passed() { OVERDUE } else { SILENT });
+                self.cut(Verdict::TimedOut, cx)
+            }
             Poll::Pending => Poll::Pending,
+            // It goes on, but for too long; or the client is slow.
+            Poll::Ready(Some(Ok(_))) if self.attempt.deadline.has_passed() && !carrier.is_ended() => {
+                self.complain(OVERDUE);
+                self.cut(Verdict::Cancelled, cx)
+            }
             Poll::Ready(Some(Err(error))) => {
-                tracing::warn!("{}: {error}", self.attempt.backend().name);
+                self.complain(&error.to_string());
                 self.cut(Verdict::Broken, cx)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if carrier.is_ended() {
                     self.finish();
                 } else {
-                    self.alarm.set(self.attempt.settings().read_timeout);
+                    self.attempt.wait_with(&self.alarm);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -180,6 +191,13 @@ impl Relay {
                 Poll::Ready(None)
             }
         }
+    }
+
+    fn complain(&self, reason: &str) {
+        let (upstream, backend) = (self.attempt.upstream_name(), &self.attempt.backend().name);
+        self.worker.of_backends.make(|more| {
+            tracing::warn!("upstream {upstream}: {backend}: the answer is cut: {reason}{more}");
+        });
     }
 
     fn finish(&mut self) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::attempt::Attempt;
+use super::deadline::Deadline;
 use super::pump::{Stop, Waiting, pump};
 use super::request_body::RequestBody;
 use super::retry::{Cause, FailureKind};
@@ -21,12 +22,14 @@ pub(super) struct Timeouts {
     client: Duration,
     send: Duration,
     read: Duration,
+    all: Deadline,
 }
 
 impl Timeouts {
     pub(super) fn of(attempt: &Attempt, client: Duration) -> Self {
         let settings = attempt.settings();
-        Self { client, send: settings.send_timeout, read: settings.read_timeout }
+        let (send, read) = (settings.send_timeout, settings.read_timeout);
+        Self { client, send, read, all: attempt.deadline }
     }
 }
 
@@ -81,11 +84,12 @@ impl<'a> Exchange<'a> {
         if self.waiting != Some(waiting) || self.moved != self.body.received() {
             self.waiting = Some(waiting);
             self.moved = self.body.received();
-            self.alarm.set(match waiting {
+            let limit = match waiting {
                 Waiting::Client => self.timeouts.client,
                 Waiting::Backend => self.timeouts.send,
                 Waiting::Answer => self.timeouts.read,
-            });
+            };
+            self.timeouts.all.set(self.alarm, limit);
         }
         Ok(())
     }
@@ -100,7 +104,12 @@ impl<'a> Exchange<'a> {
 
     fn timed_out(&self) -> FailureKind {
         match self.waiting {
+            Some(Waiting::Client) if self.timeouts.all.has_passed() => FailureKind::Overdue,
             Some(Waiting::Client) => FailureKind::BodyTimeout,
+            _ if self.timeouts.all.has_passed() => FailureKind::Backend(
+                Cause::Overdue,
+                "no answer before the request's time was up (timeout)".into(),
+            ),
             Some(Waiting::Backend) => {
                 FailureKind::Backend(Cause::Timeout, "it stopped taking the request (send_timeout)".into())
             }

@@ -49,6 +49,8 @@ pub struct Route {
     pub to: To,
     /// Most bytes of a request's body (nginx `client_max_body_size`).
     pub max_body: u64,
+    /// How long a request may take, from its first byte to the last of its answer.
+    pub timeout: Option<Duration>,
     /// What happens to fields on the way to the backend, the upstream's rules included.
     pub request_headers: Box<[HeaderRule]>,
     /// What happens to fields on the way to the client, the upstream's rules included.
@@ -84,6 +86,7 @@ impl Route {
             name: name.into(),
             to: To::Upstream(upstream),
             max_body: u64::MAX,
+            timeout: None,
             request_headers: Box::default(),
             response_headers: Box::default(),
             expression: None,

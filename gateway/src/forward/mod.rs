@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod complaints;
 mod compressed;
+mod deadline;
 mod exchange;
 mod head_fields;
 mod header_rule;

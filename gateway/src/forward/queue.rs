@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::answer::Refusal;
 use super::pick::{Chosen, Picked};
 use super::request_body::RequestBody;
+use super::retry::OVERDUE;
 use super::story::Story;
 use crate::stats::clock;
 
@@ -34,7 +35,7 @@ impl Story {
         let place = upstream.queue.enter(limits.length);
         let place = place.ok_or_else(|| busy("too many requests wait for a backend (queue)"))?;
         let alarm = self.worker.alarms.alarm();
-        alarm.set(limits.timeout);
+        self.deadline.set(&alarm, limits.timeout);
         self.queued = true;
         loop {
             let mut turn = pin!(place.turn());
@@ -49,6 +50,9 @@ impl Story {
             });
             if !turn_came.await {
                 place.expire();
+                if self.deadline.has_passed() {
+                    return Err(Refusal::mild_limit(StatusCode::GATEWAY_TIMEOUT, OVERDUE));
+                }
                 return Err(busy("no backend had room in time (queue_timeout)"));
             }
         }
@@ -56,5 +60,5 @@ impl Story {
 }
 
 fn busy(reason: &'static str) -> Refusal {
-    Refusal::plain(StatusCode::SERVICE_UNAVAILABLE, reason)
+    Refusal::mild_limit(StatusCode::SERVICE_UNAVAILABLE, reason)
 }

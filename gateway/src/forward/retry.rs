@@ -37,6 +37,8 @@ pub(super) enum FailureKind {
     Body(BodyError),
     /// The client's: its body did not come in time.
     BodyTimeout,
+    /// The client's: the request's time was up while its body was coming.
+    Overdue,
 }
 
 /// How a backend failed.
@@ -48,6 +50,8 @@ pub(super) enum Cause {
     ConnectTimeout,
     /// It was silent for too long.
     Timeout,
+    /// The request's time was up, and it was this backend that was waited for.
+    Overdue,
     /// The connection broke.
     Broken,
     /// What it answered was not HTTP.
@@ -63,7 +67,7 @@ impl Cause {
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::Connect | Self::ConnectTimeout => Verdict::ConnectFailed,
-            Self::Timeout => Verdict::TimedOut,
+            Self::Timeout | Self::Overdue => Verdict::TimedOut,
             Self::Broken | Self::Invalid => Verdict::Broken,
             Self::Status => Verdict::ServerError,
             Self::Unsendable => Verdict::Cancelled,
@@ -77,7 +81,7 @@ impl Cause {
             Self::ConnectTimeout | Self::Timeout => on.timeout,
             Self::Invalid => on.invalid_header,
             Self::Status => true,
-            Self::Unsendable => false,
+            Self::Overdue | Self::Unsendable => false,
         }
     }
 }
@@ -87,7 +91,7 @@ impl FailureKind {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Backend(cause, _) => cause.verdict(),
-            Self::Body(_) | Self::BodyTimeout => Verdict::Cancelled,
+            Self::Body(_) | Self::BodyTimeout | Self::Overdue => Verdict::Cancelled,
         }
     }
 }
@@ -139,10 +143,15 @@ impl Failure {
                 StatusCode::REQUEST_TIMEOUT,
                 "the request's body did not arrive in time (limits.body_timeout)",
             ),
+            FailureKind::Overdue => Refusal::limit(StatusCode::GATEWAY_TIMEOUT, OVERDUE),
+            FailureKind::Backend(Cause::Overdue, _) => Refusal::plain(StatusCode::GATEWAY_TIMEOUT, OVERDUE),
             FailureKind::Backend(Cause::Timeout, _) => {
                 Refusal::plain(StatusCode::GATEWAY_TIMEOUT, "the backend did not answer in time")
             }
-            FailureKind::Backend(Cause::Connect | Cause::ConnectTimeout, _) => {
+            FailureKind::Backend(Cause::ConnectTimeout, _) => {
+                Refusal::plain(StatusCode::GATEWAY_TIMEOUT, "no backend could be reached in time")
+            }
+            FailureKind::Backend(Cause::Connect, _) => {
                 Refusal::plain(StatusCode::BAD_GATEWAY, "no backend could be reached")
             }
             FailureKind::Backend(..) => {
@@ -151,6 +160,9 @@ impl Failure {
         }
     }
 }
+
+/// The request has had all the time that it may take.
+pub(super) const OVERDUE: &str = "the request took longer than this route allows (timeout)";
 
 /// May a request with this method be sent to a second backend after a first one has seen it?
 pub(super) fn may_repeat(method: &Method, on: &RetryOn) -> bool {
@@ -214,7 +226,7 @@ impl Story {
         let upstream = self.upstream();
         let now = clock::now();
         let late = |limit: Duration| u128::from(now.saturating_sub(self.began)) > limit.as_micros();
-        if upstream.settings.retry.timeout.is_some_and(late) {
+        if upstream.settings.retry.timeout.is_some_and(late) || self.deadline.has_passed() {
             return false;
         }
         if seen && !self.in_force.budgets[self.upstream].withdraw(now) {

@@ -14,6 +14,7 @@ use super::answer::Refusal;
 use super::attempt::{Answered, Attempt};
 use super::body::{Body, keep};
 use super::client::Client;
+use super::deadline::Deadline;
 use super::pick::Who;
 use super::request_body::RequestBody;
 use super::retry::{Failure, FailureKind, may_repeat};
@@ -66,6 +67,8 @@ pub(super) struct Story {
     pub(super) session: Option<usize>,
     /// It has a place in the queue of its upstream.
     pub(super) queued: bool,
+    /// When it must have ended.
+    pub(super) deadline: Deadline,
     /// Of the last attempt.
     pub(super) failure: Option<Failure>,
     /// Path and query for the backend, if not those that were asked for.
@@ -102,6 +105,7 @@ impl Story {
             again: None,
             session: None,
             queued: false,
+            deadline: Deadline::default(),
             failure: None,
             rewritten: None,
             id: Cell::new(None),
@@ -141,6 +145,7 @@ impl Story {
         body.limit(route.max_body);
         let To::Upstream(upstream) = route.to else { return Ok(()) };
         self.upstream = upstream;
+        self.deadline = Deadline::new(self.began, route.timeout);
         self.rewritten = route.rewrite.as_ref().map(|rewrite| self.rewritten(rewrite));
         let in_force = Rc::clone(&self.in_force);
         let retry = &in_force.generation.upstreams[self.upstream].settings.retry;
@@ -185,6 +190,7 @@ impl Story {
         body.settle();
         if answered.attempt.is_tunnel() {
             body.begin_tunnel();
+            answered.attempt.deadline = Deadline::default();
         }
         let mut headers = std::mem::take(&mut answered.head.headers);
         if self.upstream().sticky.is_some() {

@@ -59,6 +59,7 @@ impl Outer<'_> {
         let none = Headers::default();
         let headers = upstream.and_then(|upstream| self.headers.get(upstream)).unwrap_or(&none);
         let own = max_body(fields, findings);
+        let timeout = fields.duration("timeout", findings);
         let hosts = hosts(fields, findings);
         let path = path(fields, findings);
         let expression = path.as_ref().and_then(PathPattern::expression);
@@ -77,6 +78,7 @@ impl Outer<'_> {
             to: page.map(To::Page).or(upstream.map(To::Upstream))?,
             rewrite,
             max_body: own.unwrap_or(self.limits.max_body),
+            timeout: (!timeout.is_zero()).then_some(timeout),
             request_headers: overridden(&headers.request, &request),
             response_headers: overridden(&headers.response, &response),
             error_pages,
@@ -102,7 +104,7 @@ impl Outer<'_> {
             }
             _ => {}
         }
-        let pointless = ["rewrite", "request_headers", "intercept_errors"];
+        let pointless = ["rewrite", "request_headers", "intercept_errors", "timeout"];
         let pointless = pointless.iter().filter_map(|name| Some((name, fields.get(name)?)));
         for (name, node) in pointless.filter(|_| upstream.is_none() && fields.get("return").is_some()) {
             let message = format!("`{name}` has no effect beside `return`");

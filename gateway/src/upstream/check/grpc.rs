@@ -29,6 +29,7 @@ pub(super) async fn ask(stream: Stream, service: &str, name: &str) -> Result<(),
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn failed(error: h2::Error) -> String {
     error.to_string()
 }
