@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// The gateway; without it, `release/pointsman` in cargo's target folder.
     #[arg(long, value_name = "PATH")]
     gateway: Option<PathBuf>,
+    /// An older build of the gateway, measured in the same rounds: what has a change cost?
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
 }
 
 /// Measures, and prints the tables on standard output; progress goes to standard error.

@@ -18,6 +18,8 @@ pub(super) enum Proxy {
     Nginx,
     Haproxy,
     Pointsman,
+    /// An older build of the gateway.
+    Before,
 }
 
 /// Where everything is in one scenario.
@@ -38,6 +40,7 @@ impl Proxy {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::Pointsman => "pointsman",
+            Self::Before => "before",
         }
     }
 
@@ -46,6 +49,7 @@ impl Proxy {
             Self::Nginx => "nginx.conf",
             Self::Haproxy => "haproxy.cfg",
             Self::Pointsman => "pointsman.toml",
+            Self::Before => "before.toml",
         }
     }
 
@@ -53,7 +57,7 @@ impl Proxy {
         match self {
             Self::Nginx => include_str!("configs/nginx.conf"),
             Self::Haproxy => include_str!("configs/haproxy.cfg"),
-            Self::Pointsman => include_str!("configs/pointsman.toml"),
+            Self::Pointsman | Self::Before => include_str!("configs/pointsman.toml"),
         }
     }
 
@@ -67,15 +71,19 @@ impl Proxy {
                 ("log_target", "log stdout format raw local0"),
                 ("log_format", "log global\n    option httplog"),
             ],
-            (Self::Pointsman, false) => &[("access_log", "off")],
+            (Self::Pointsman | Self::Before, false) => &[("access_log", "off")],
             (Self::Pointsman, true) => &[("access_log", "pointsman-access.log")],
+            (Self::Before, true) => &[("access_log", "before-access.log")],
         }
     }
 
     fn configuration(self, place: Place<'_>, port: u16) -> String {
         let [a, b] = place.backends.map(|port| port.to_string());
         let text = fill(self.template(), self.log(place.logs));
-        fill(&text, &[("port", &port.to_string()), ("backend_a", &a), ("backend_b", &b)])
+        fill(
+            &text,
+            &[("name", self.name()), ("port", &port.to_string()), ("backend_a", &a), ("backend_b", &b)],
+        )
     }
 
     /// Starts it on `port` as a process of two workers; `program` is the gateway's path, or found for the others.
@@ -86,7 +94,7 @@ impl Proxy {
         match self {
             Self::Nginx => nginx(&mut command, place.folder, &file),
             Self::Haproxy => command.args(["-db", "-q", "-f"]).arg(&file),
-            Self::Pointsman => command.args(["run", "-c"]).arg(&file),
+            Self::Pointsman | Self::Before => command.args(["run", "-c"]).arg(&file),
         };
         Process::start(self.name(), command, place.folder, port)
     }
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_configuration_is_complete_with_and_without_log() {
-        for proxy in [Proxy::Nginx, Proxy::Haproxy, Proxy::Pointsman] {
+        for proxy in [Proxy::Nginx, Proxy::Haproxy, Proxy::Pointsman, Proxy::Before] {
             for logs in [false, true] {
                 let place = Place { folder: Path::new("."), backends: [1001, 1002], logs };
                 let text = proxy.configuration(place, 1003);

@@ -47,6 +47,10 @@ impl Bench {
                 eprintln!("no gateway at {}, measuring the others (cargo build --release)", path.display());
             }
         }
+        if let Some(path) = &arguments.before {
+            let path = gateway(Some(path)).map_err(Error::NoGateway)?;
+            proxies.push((Proxy::Before, path));
+        }
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&interrupted)).doing("watch for signals")?;
@@ -59,7 +63,8 @@ impl Bench {
     pub(super) fn describe(&self) -> String {
         let mut text = format!("{}; {} rounds of {} s\n\n", machine::describe(), self.rounds, self.seconds);
         for (proxy, path) in &self.proxies {
-            let flag = if *proxy == Proxy::Pointsman { "--version" } else { "-v" };
+            let ours = matches!(proxy, Proxy::Pointsman | Proxy::Before);
+            let flag = if ours { "--version" } else { "-v" };
             text += &format!("- {}\n", machine::version(path, flag));
         }
         text + &format!("- {}\n", machine::version(&self.wrk, "-v"))
