@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
-use crate::harness::{Backend, Gateway, backend, backends, eventually, gateway, ok, with_body};
+use crate::harness::{
+    Backend, Gateway, TlsServer, authority, backend, backends, eventually, gateway, grpc_backend, ok,
+    with_body,
+};
 
 const FAST: &str = "interval = \"20ms\", timeout = \"500ms\", rise = 2, fall = 2";
 
@@ -173,6 +176,20 @@ fn a_grpc_service_says_itself_whether_it_serves() {
     gateway.says("fails its checks: it says that it does not serve (NOT_SERVING)");
     status.store(1, SeqCst);
     becomes(&gateway, &server, "up");
+}
+
+#[test]
+fn checks_are_encrypted_where_requests_are() {
+    let authority = authority();
+    let server = grpc_backend(Some(TlsServer::build(&authority.issue(&["127.0.0.1"]), None, &["h2"])));
+    let gateway = gateway()
+        .file("ca.pem", authority.pem())
+        .upstream("api", [&server])
+        .with("protocol = \"h2\"\ntls = { ca = \"ca.pem\" }")
+        .with(&format!("check = {{ type = \"grpc\", {FAST} }}"))
+        .start();
+
+    gateway.says("fails its checks: it does not implement health checks (grpc-status 12)");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::config::keys::{self, BACKEND, PROTOCOLS};
 use crate::config::model::{Backend, HeaderRule, Upstream, Version};
 use crate::config::place::Place;
 use crate::config::problems::Findings;
+use crate::upstream::check::{Check, Probe};
 use crate::upstream::{Address, Protocol};
 
 /// A connection takes milliseconds; whoever waits longer than this meant another timeout.
@@ -102,14 +103,26 @@ fn upstream(entry: &Entry, fields: &Fields<'_>, findings: &mut Findings) -> Opti
         redirect: redirect::redirect(fields, public, findings),
         place: entry.place,
     };
-    if let (Protocol::Http2 { .. }, Some(_), Some(node)) =
-        (upstream.protocol, upstream.proxy_protocol, fields.get("proxy_protocol"))
-    {
+    if let Protocol::Http2 { .. } = upstream.protocol {
+        fits_http2(&upstream, fields, findings);
+    }
+    Some(upstream)
+}
+
+/// What does not go together with backends that speak HTTP/2.
+fn fits_http2(upstream: &Upstream, fields: &Fields<'_>, findings: &mut Findings) {
+    if let (Some(_), Some(node)) = (upstream.proxy_protocol, fields.get("proxy_protocol")) {
         let message =
             "`proxy_protocol` names the client of a connection, and with `protocol = \"h2\"` many share one";
         findings.error(node.place, message, "leave one of them out");
     }
-    Some(upstream)
+    if let (Some(Check { probe: Probe::Http(_), port: None, .. }), Some(node)) =
+        (&upstream.check, fields.get("check"))
+    {
+        let message = "a check of type `http` speaks HTTP/1.1, and these backends are spoken to in HTTP/2";
+        let help = "set `type = \"grpc\"` or `\"tcp\"`, or a `port` at which HTTP/1.1 is spoken";
+        findings.warning(node.place, message, help);
+    }
 }
 
 fn proxy_protocol(fields: &Fields<'_>, findings: &mut Findings) -> Option<Version> {

@@ -39,7 +39,7 @@ pub enum Probe {
     Tcp,
     /// Does it answer a GET as expected?
     Http(HttpProbe),
-    /// What does it say of itself? The gRPC health checking protocol, over cleartext HTTP/2.
+    /// What does it say of itself? The gRPC health checking protocol, over HTTP/2.
     Grpc {
         /// Name of the service; empty for the whole server.
         service: Box<str>,
