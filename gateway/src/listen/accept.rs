@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
 use super::capacity::Seat;
-use super::connection::{Handler, Settings, serve_connection};
+use super::connection::{Accepted, Handler, Settings, serve_connection};
 use super::proxy_protocol::{Peek, take_header};
 use super::tls::{self, Terminator};
 use super::{Address, Origin, Peer, Registry, Socket, Trust};
@@ -141,13 +141,13 @@ impl<H: Handler> Desk<H> {
         let (serial, presence) = (registry.accepted(), registry.enter());
         let trust = settings.trust.get(&self.address).cloned();
         let peer = Peer::new(origin, self.local, serial, self.alarms.alarm()).trusting(trust).seated(seat);
-        let Some(terms) = self.terminator.terms().clone() else {
-            spawn_local(serve_connection(stream, Rc::new(peer), settings, registry, handler, presence));
-            return;
-        };
-        let terminator = Arc::clone(&self.terminator);
-        let arrival = tls::Arrival { peer, presence, settings, registry, handler };
-        spawn_local(tls::serve(stream, terms, terminator, arrival));
+        let accepted = Accepted { peer: Rc::new(peer), settings, registry, handler, presence };
+        match self.terminator.terms().clone() {
+            None => drop(spawn_local(serve_connection(stream, accepted))),
+            Some(terms) => {
+                drop(spawn_local(tls::serve(stream, terms, Arc::clone(&self.terminator), accepted)));
+            }
+        }
     }
 }
 

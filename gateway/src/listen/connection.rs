@@ -55,29 +55,32 @@ pub trait Handler: Clone + 'static {
     fn refuse(&self, peer: &Rc<Peer>, unreadable: Unreadable) -> Response<Self::Body>;
 }
 
-pub(super) async fn serve_connection<S, H>(
-    mut socket: S,
-    peer: Rc<Peer>,
-    settings: Rc<Settings>,
-    registry: Rc<Registry>,
-    handler: H,
-    presence: Presence,
-) where
+/// A client connection without its socket: what it is served with, until it ends.
+pub(super) struct Accepted<H> {
+    pub(super) peer: Rc<Peer>,
+    pub(super) settings: Rc<Settings>,
+    pub(super) registry: Rc<Registry>,
+    pub(super) handler: H,
+    /// Counts it among the worker's connections.
+    pub(super) presence: Presence,
+}
+
+pub(super) async fn serve_connection<S, H>(mut socket: S, accepted: Accepted<H>)
+where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    peer.alarm.set(settings.header_timeout);
-    let Some((first, is_http2)) = sniff(&mut socket, &peer, &registry).await else {
+    accepted.peer.alarm.set(accepted.settings.header_timeout);
+    let Some((first, is_http2)) = sniff(&mut socket, &accepted.peer, &accepted.registry).await else {
         return;
     };
     if is_http2 {
-        peer.set_http2();
+        accepted.peer.set_http2();
         // Boxed: most connections are of the other kind and need less room.
-        Box::pin(http2::serve(socket, first, peer, settings, registry, handler)).await;
+        Box::pin(http2::serve(socket, first, accepted)).await;
     } else {
-        http1::serve(socket, first, peer, settings, registry, handler).await;
+        http1::serve(socket, first, accepted).await;
     }
-    drop::<Presence>(presence);
 }
 
 /// Reads until the client's protocol is known: its first bytes, and whether they are the HTTP/2

@@ -1,6 +1,6 @@
 //! The client's end of a connection, as the rest of the gateway sees it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct Peer {
     local: Option<SocketAddr>,
     address_text: Box<str>,
     /// Where the connection is encrypted.
-    session: Option<Box<Session>>,
+    session: OnceCell<Box<Session>>,
     serial: u64,
     http2: Cell<bool>,
     requests: Cell<u64>,
@@ -45,7 +45,7 @@ impl Peer {
             origin,
             local,
             address_text: address_text.into(),
-            session: None,
+            session: OnceCell::new(),
             serial,
             http2: Cell::new(false),
             requests: Cell::new(0),
@@ -81,21 +81,21 @@ impl Peer {
         &self.origin
     }
 
-    /// What the handshake came to.
-    pub(super) fn with_session(self, session: Box<Session>) -> Self {
-        Self { session: Some(session), ..self }
+    /// What the handshake came to; there is one at most.
+    pub(super) fn set_session(&self, session: Box<Session>) {
+        let _ = self.session.set(session);
     }
 
     /// What was agreed on with the client; none where the connection is not encrypted.
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
-        self.session.as_deref()
+        self.session.get().map(|session| &**session)
     }
 
     /// `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        if self.session.is_some() { "https" } else { "http" }
+        if self.session.get().is_some() { "https" } else { "http" }
     }
 
     /// Address of the client; none on a unix socket.

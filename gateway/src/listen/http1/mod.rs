@@ -18,7 +18,8 @@ use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::connection::{Handler, Settings};
+use super::connection::{Accepted, Handler, Settings};
+use super::registry::Presence;
 use super::{Incoming, Peer, Registry, Unreadable};
 use answer::Terms;
 use head::Head;
@@ -35,19 +36,14 @@ const LINGER: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves requests until the connection ends.
-pub(super) async fn serve<S, H>(
-    socket: S,
-    first: BytesMut,
-    peer: Rc<Peer>,
-    settings: Rc<Settings>,
-    registry: Rc<Registry>,
-    handler: H,
-) where
+pub(super) async fn serve<S, H>(socket: S, first: BytesMut, accepted: Accepted<H>)
+where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    let wire = Wire::new(socket, first, Rc::clone(&peer), Rc::clone(&registry));
-    let connection = Connection { wire: Rc::new(RefCell::new(wire)), peer, settings, registry, handler };
+    let Accepted { peer, settings, registry, handler, presence } = accepted;
+    let wire = Rc::new(RefCell::new(Wire::new(socket, first, Rc::clone(&peer), Rc::clone(&registry))));
+    let connection = Connection { wire, peer, settings, registry, handler, _presence: presence };
     loop {
         let after = match connection.next().await {
             None => return,
@@ -79,6 +75,7 @@ struct Connection<S, H> {
     settings: Rc<Settings>,
     registry: Rc<Registry>,
     handler: H,
+    _presence: Presence,
 }
 
 impl<S, H> Connection<S, H>

@@ -16,8 +16,8 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::connection::{Handler, Settings};
-use super::{Incoming, Peer, Registry};
+use super::Incoming;
+use super::connection::{Accepted, Handler};
 use io::ClientIo;
 use tracked::Tracked;
 use watch::{Serving, Watch};
@@ -32,17 +32,12 @@ const MAX_KEPT: usize = 128 * 1024;
 
 /// Serves requests until the connection ends, its alarm rings, or its last request is answered:
 /// when the worker takes leave, or when it has served as many as it may.
-pub(super) async fn serve<S, H>(
-    socket: S,
-    first: BytesMut,
-    peer: Rc<Peer>,
-    settings: Rc<Settings>,
-    registry: Rc<Registry>,
-    handler: H,
-) where
+pub(super) async fn serve<S, H>(socket: S, first: BytesMut, accepted: Accepted<H>)
+where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
+    let Accepted { peer, settings, registry, handler, .. } = &accepted;
     let mut builder = Builder::new(Local);
     builder
         .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
@@ -50,10 +45,10 @@ pub(super) async fn serve<S, H>(
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
         .max_send_buf_size(MAX_KEPT);
-    let watch = Rc::new(Watch::new(Rc::clone(&peer), &settings));
+    let watch = Rc::new(Watch::new(Rc::clone(peer), settings));
     let io = ClientIo::new(socket, first, Rc::clone(&watch));
     let service = service_fn(|request| {
-        let answer = answer(&handler, &watch, request);
+        let answer = answer(handler, &watch, request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(builder.serve_connection(io, service));

@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,23 +16,13 @@ use tokio_rustls::server::TlsStream;
 use super::hello::{self, Hello};
 use super::{Session, Terminator, Terms};
 use crate::alarm::Alarm;
-use crate::listen::Peer;
-use crate::listen::connection::{Handler, Settings, serve_connection};
-use crate::listen::registry::{Presence, Registry};
+use crate::listen::connection::{Accepted, Handler, serve_connection};
+use crate::listen::registry::Registry;
 
 /// How long a client whose handshake has failed may go on sending.
 const LINGER: Duration = Duration::from_secs(1);
 /// And how many pieces of it are taken in.
 const MOST_UNWANTED: usize = 64;
-
-/// A connection that was just accepted.
-pub(in crate::listen) struct Arrival<H> {
-    pub(in crate::listen) peer: Peer,
-    pub(in crate::listen) presence: Presence,
-    pub(in crate::listen) settings: Rc<Settings>,
-    pub(in crate::listen) registry: Rc<Registry>,
-    pub(in crate::listen) handler: H,
-}
 
 /// Why there is no session.
 enum Failure {
@@ -48,15 +37,15 @@ pub(in crate::listen) async fn serve<S, H>(
     socket: S,
     terms: Arc<Terms>,
     terminator: Arc<Terminator>,
-    arrival: Arrival<H>,
+    accepted: Accepted<H>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    let Arrival { peer, presence, settings, registry, handler } = arrival;
+    let peer = &accepted.peer;
     peer.alarm.set(terms.settings.handshake_timeout);
     // Boxed: it is large, and over long before the connection is.
-    let shaken = Box::pin(in_time(shake(socket, &terms), &peer.alarm, &registry)).await;
+    let shaken = Box::pin(in_time(shake(socket, &terms), &peer.alarm, &accepted.registry)).await;
     drop(terms);
     let counts = &terminator.counts;
     let count = |counter: &AtomicU64| {
@@ -79,8 +68,8 @@ pub(in crate::listen) async fn serve<S, H>(
     };
     let session = Session::of(stream.get_ref().1);
     count(if session.resumed { &counts.resumed } else { &counts.full });
-    let peer = Rc::new(peer.with_session(session));
-    serve_connection(stream, peer, settings, registry, handler, presence).await;
+    peer.set_session(session);
+    serve_connection(stream, accepted).await;
 }
 
 async fn shake<S>(mut socket: S, terms: &Terms) -> Result<TlsStream<S>, Failure>

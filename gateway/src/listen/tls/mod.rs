@@ -8,7 +8,7 @@ mod session;
 mod settings;
 mod terminator;
 
-pub(super) use handshake::{Arrival, serve};
+pub(super) use handshake::serve;
 pub use session::{Client, Session};
 pub use settings::{Clients, Settings};
 pub use terminator::{Counts, Terminator, Terms};
