@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Gateway, backend, backends, eventually, gateway, guest};
+use crate::harness::{Backend, Gateway, backend, backends, eventually, gateway, guest};
 
 fn canary(gateway: &Gateway) -> Value {
     gateway.policy("api")["canary"].clone()
@@ -12,16 +12,21 @@ fn state(gateway: &Gateway) -> String {
     canary(gateway)["state"].as_str().unwrap_or_default().to_owned()
 }
 
+/// A policy that always names `a`, and a canary with these keys that always names `b`.
+fn beside(a: &Backend, b: &Backend, keys: &str) -> Gateway {
+    gateway()
+        .file("policies/first.wat", guest::always(0))
+        .file("policies/second.wat", guest::always(1))
+        .upstream("api", [a, b])
+        .policy("first")
+        .with(&format!("canary = {{ use = \"second\", {keys} }}"))
+        .start()
+}
+
 #[test]
 fn a_canary_decides_for_its_share() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway()
-        .file("policies/first.wat", guest::always(0))
-        .file("policies/second.wat", guest::always(1))
-        .upstream("api", [&a, &b])
-        .policy("first")
-        .with("canary = { use = \"second\", share = \"25%\" }")
-        .start();
+    let gateway = beside(&a, &b, "share = \"25%\"");
     gateway.picks(400);
 
     assert!((50..150).contains(&b.hits()), "{}", b.hits());
@@ -35,13 +40,7 @@ fn a_canary_decides_for_its_share() {
 fn a_canary_that_fails_more_often_goes_back() {
     let [a] = backends(["a"]);
     let b = backend("b", |_| b"HTTP/1.1 500 no\r\nContent-Length: 0\r\n\r\n".to_vec());
-    let gateway = gateway()
-        .file("policies/first.wat", guest::always(0))
-        .file("policies/second.wat", guest::always(1))
-        .upstream("api", [&a, &b])
-        .policy("first")
-        .with("canary = { use = \"second\", share = \"50%\", least_requests = 10 }")
-        .start();
+    let gateway = beside(&a, &b, "share = \"50%\", least_requests = 10");
     eventually("the canary goes back", || {
         gateway.get("/");
         state(&gateway) == "returned"
@@ -75,13 +74,7 @@ fn a_canary_that_traps_goes_back_and_its_request_is_served() {
 #[test]
 fn an_operator_promotes_and_rolls_back() {
     let [a, b] = backends(["a", "b"]);
-    let gateway = gateway()
-        .file("policies/first.wat", guest::always(0))
-        .file("policies/second.wat", guest::always(1))
-        .upstream("api", [&a, &b])
-        .policy("first")
-        .with("canary = { use = \"second\", share = \"0%\" }")
-        .start();
+    let gateway = beside(&a, &b, "share = \"0%\"");
     assert_eq!(gateway.picks(5), ["a"; 5]);
     assert_eq!(gateway.run(&["policy", "promote"]).code, 0);
     assert_eq!((gateway.picks(5), state(&gateway)), (vec!["b".to_owned(); 5], "promoted".to_owned()));

@@ -1,10 +1,30 @@
 //! Tunnels begin after a 101 and at no other time (RFC 9110 section 7.8).
 
-use crate::harness::{eventually, gateway, script};
+use crate::harness::{Gateway, Script, Wire, eventually, gateway, script};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n";
 const SWITCHING: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// A tunnel through a gateway, and both its ends.
+struct Tunnel {
+    backend: Script,
+    gateway: Gateway,
+    client: Wire,
+    connection: Wire,
+}
+
+/// A tunnel to a backend of an upstream with this line.
+fn tunnel(line: &str) -> Tunnel {
+    let backend = script();
+    let gateway = gateway().upstream("api", [&backend]).with(line).start();
+    let mut client = gateway.begin(UPGRADE);
+    let mut connection = backend.accept();
+    connection.request();
+    connection.send(SWITCHING);
+    assert_eq!(client.answer().status(), 101);
+    Tunnel { backend, gateway, client, connection }
+}
 
 #[test]
 fn bytes_pass_both_ways_after_101() {
@@ -28,34 +48,22 @@ fn bytes_pass_both_ways_after_101() {
 
 #[test]
 fn a_tunnel_is_in_flight_until_it_closes() {
-    let backend = script();
-    let gateway = gateway().upstream("api", [&backend]).start();
-    let mut client = gateway.begin(UPGRADE);
-    let mut connection = backend.accept();
-    connection.request();
-    connection.send(SWITCHING);
-    assert_eq!(client.answer().status(), 101);
-    assert_eq!(gateway.backend("api", &backend, "in_flight"), 1);
+    let mut tunnel = tunnel("");
+    assert_eq!(tunnel.gateway.backend("api", &tunnel.backend, "in_flight"), 1);
 
-    drop(client);
-    assert!(connection.closes());
-    drop(connection);
-    eventually("the tunnel is over", || gateway.backend("api", &backend, "in_flight") == 0);
+    drop(tunnel.client);
+    assert!(tunnel.connection.closes());
+    drop(tunnel.connection);
+    eventually("the tunnel is over", || tunnel.gateway.backend("api", &tunnel.backend, "in_flight") == 0);
 }
 
 #[test]
 fn the_backend_ends_a_tunnel_too() {
-    let backend = script();
-    let gateway = gateway().upstream("api", [&backend]).start();
-    let mut client = gateway.begin(UPGRADE);
-    let mut connection = backend.accept();
-    connection.request();
-    connection.send(SWITCHING);
-    assert_eq!(client.answer().status(), 101);
+    let mut tunnel = tunnel("");
 
-    connection.send("bye");
-    drop(connection);
-    assert_eq!(client.rest(), b"bye");
+    tunnel.connection.send("bye");
+    drop(tunnel.connection);
+    assert_eq!(tunnel.client.rest(), b"bye");
 }
 
 #[test]
@@ -92,32 +100,20 @@ fn http_2_is_nothing_to_upgrade_to() {
 
 #[test]
 fn a_tunnel_survives_a_reload() {
-    let backend = script();
-    let gateway = gateway().upstream("api", [&backend]).start();
-    let mut client = gateway.begin(UPGRADE);
-    let mut connection = backend.accept();
-    connection.request();
-    connection.send(SWITCHING);
-    assert_eq!(client.answer().status(), 101);
+    let mut tunnel = tunnel("");
 
-    gateway.reload();
-    client.send("ping");
-    assert_eq!(connection.bytes(4), b"ping");
-    connection.send("pong");
-    assert_eq!(client.bytes(4), b"pong");
+    tunnel.gateway.reload();
+    tunnel.client.send("ping");
+    assert_eq!(tunnel.connection.bytes(4), b"ping");
+    tunnel.connection.send("pong");
+    assert_eq!(tunnel.client.bytes(4), b"pong");
 }
 
 #[test]
 fn a_tunnel_in_which_nobody_speaks_is_closed_in_time() {
-    let backend = script();
-    let gateway = gateway().upstream("api", [&backend]).with("read_timeout = \"100ms\"").start();
-    let mut client = gateway.begin(UPGRADE);
-    let mut connection = backend.accept();
-    connection.request();
-    connection.send(SWITCHING);
-    assert_eq!(client.answer().status(), 101);
+    let mut tunnel = tunnel("read_timeout = \"100ms\"");
 
-    assert!(client.closes() && connection.closes());
+    assert!(tunnel.client.closes() && tunnel.connection.closes());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use rustls::HandshakeKind::{Full, Resumed};
 
-use crate::harness::{Gateway, Script, TlsServer, authority, backends, eventually, gateway, script};
+use crate::harness::{
+    Authority, Gateway, Script, TlsServer, authority, backends, eventually, gateway, script,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -15,15 +17,20 @@ fn served(gateway: &Gateway, backend: &Script, server: &TlsServer) -> u16 {
     client.answer().status()
 }
 
+/// A gateway before this backend that believes the authority.
+fn believing(authority: &Authority, backend: &Script) -> Gateway {
+    gateway()
+        .file("ca.pem", authority.pem())
+        .upstream("api", [backend])
+        .with("tls = { ca = \"ca.pem\" }")
+        .start()
+}
+
 #[test]
 fn a_backend_with_the_right_certificate_is_believed() {
     let (authority, backend) = (authority(), script());
     let server = TlsServer::new(&authority.issue(&["127.0.0.1"]));
-    let gateway = gateway()
-        .file("ca.pem", authority.pem())
-        .upstream("api", [&backend])
-        .with("tls = { ca = \"ca.pem\" }")
-        .start();
+    let gateway = believing(&authority, &backend);
 
     assert_eq!(served(&gateway, &backend, &server), 200);
 }
@@ -123,11 +130,7 @@ fn the_gateway_shows_its_certificate_to_who_asks() {
 fn a_kept_connection_serves_again_and_a_new_one_resumes_the_session() {
     let (authority, backend) = (authority(), script());
     let server = TlsServer::new(&authority.issue(&["127.0.0.1"]));
-    let gateway = gateway()
-        .file("ca.pem", authority.pem())
-        .upstream("api", [&backend])
-        .with("tls = { ca = \"ca.pem\" }")
-        .start();
+    let gateway = believing(&authority, &backend);
 
     let mut client = gateway.begin_get("/");
     let mut first = server.shake(backend.accept());
@@ -148,11 +151,7 @@ fn a_kept_connection_serves_again_and_a_new_one_resumes_the_session() {
 fn an_end_without_goodbye_is_a_cut_answer() {
     let (authority, backend) = (authority(), script());
     let server = TlsServer::new(&authority.issue(&["127.0.0.1"]));
-    let gateway = gateway()
-        .file("ca.pem", authority.pem())
-        .upstream("api", [&backend])
-        .with("tls = { ca = \"ca.pem\" }")
-        .start();
+    let gateway = believing(&authority, &backend);
 
     let mut client = gateway.begin_get("/");
     let mut connection = server.shake(backend.accept());
@@ -166,11 +165,7 @@ fn an_end_without_goodbye_is_a_cut_answer() {
 fn a_changed_authority_is_taken_up() {
     let (old, new, backend) = (authority(), authority(), script());
     let server = TlsServer::new(&new.issue(&["127.0.0.1"]));
-    let gateway = gateway()
-        .file("ca.pem", old.pem())
-        .upstream("api", [&backend])
-        .with("tls = { ca = \"ca.pem\" }")
-        .start();
+    let gateway = believing(&old, &backend);
     let mut refused = gateway.begin_get("/");
     let _ = server.try_shake(backend.accept());
     assert_eq!(refused.answer().status(), 502);
