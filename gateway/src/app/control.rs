@@ -1,28 +1,29 @@
 //! The gateway as commands see it: what is in force, and how it changes.
 
+mod fitness;
+mod pickers;
+mod sockets;
+
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::build::{Builder, Making, Plan, candidates_now};
+use super::build::{Builder, Making, Plan};
 use super::checks::Checks;
 use super::crew::Crew;
 use super::known::Known;
 use super::listeners::{self, Prepared, Terminators};
 use super::names::{self, Names};
-use super::settings::{hint, log_target, open_access_log, random_seed, same_log, settings};
+use super::settings::{log_target, open_access_log, same_log, settings};
 use super::worker::{Opened, Shift};
 use crate::config::{self, Loaded, Problems, model};
 use crate::forward::Generation;
 use crate::listen::{self, Bound, Capacity, Inherited};
 use crate::observe::{AccessLog, Log};
-use crate::policy::recording::Recorders;
-use crate::policy::{Ended, Engine, Instance, Picker, Sink};
+use crate::policy::{Ended, Engine};
 use crate::stats::clock;
-use crate::upstream::Candidates;
 
 /// What is in force, and what it takes to replace it. One lock guards it: commands come one at a
 /// time, and no worker ever waits for it.
@@ -133,17 +134,6 @@ impl Control {
 
     pub(super) fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref()
-    }
-
-    /// A hold on every listening socket, for a successor.
-    pub(super) fn sockets(&self) -> std::io::Result<Vec<OwnedFd>> {
-        let sockets = self.listeners.iter().flat_map(|listener| &listener.sockets);
-        sockets.map(|socket| socket.try_clone().map(OwnedFd::from)).collect()
-    }
-
-    /// Sockets that were passed to this process and that no listener wants.
-    pub(super) fn take_inherited(&mut self) -> Inherited {
-        std::mem::take(&mut self.inherited)
     }
 
     /// The workers and the access log, to end them. Nothing can be changed afterwards.
@@ -271,15 +261,6 @@ impl Control {
         }
     }
 
-    /// What the policies in force hand over: for each worker, by name of the upstream.
-    fn saved(&self, upstreams: &[Arc<str>]) -> Vec<HashMap<Arc<str>, Vec<u8>>> {
-        let saved = self.crew.as_ref().map(Crew::save).unwrap_or_default();
-        let by_name = |states: Vec<Option<Vec<u8>>>| {
-            upstreams.iter().cloned().zip(states).filter_map(|(name, state)| Some((name, state?))).collect()
-        };
-        saved.into_iter().map(by_name).collect()
-    }
-
     /// Tells each upstream's roster which version was tried and may serve.
     fn seat_policies(&self) {
         for making in &self.makings {
@@ -293,62 +274,6 @@ impl Control {
                 );
             }
         }
-    }
-
-    /// Binds the listeners that are configured and not yet open.
-    fn bind_new(&mut self) -> Result<Vec<(listen::Address, Vec<Bound>)>, Refused> {
-        let config = &self.loaded.config;
-        let mut opened = Vec::new();
-        let mut problems = Problems::new(Arc::clone(&self.loaded.sources));
-        for listener in &config.listen {
-            if self.listeners.iter().any(|open| open.address == listener.address) {
-                continue;
-            }
-            let backlog = i32::try_from(listener.backlog).unwrap_or(i32::MAX);
-            let workers = config.workers.get();
-            let bound = match self.inherited.claim(&listener.address) {
-                passed if passed.is_empty() => Bound::bind(&listener.address, backlog, workers),
-                passed => Bound::spread(passed, workers),
-            };
-            let held = bound.and_then(|bound| {
-                let held = bound.iter().map(Bound::try_clone).collect::<std::io::Result<Vec<_>>>()?;
-                Ok((bound, held))
-            });
-            match held {
-                Ok((bound, held)) => opened.push((listener.address.clone(), bound, held)),
-                Err(error) => problems.add(
-                    listener.place,
-                    format!("cannot listen on {}: {error}", listener.address),
-                    hint(&error),
-                ),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems.to_string());
-        }
-        let mut new = Vec::new();
-        for (address, bound, sockets) in opened {
-            self.news.push(match bound.first().and_then(Bound::address) {
-                Some(bound) => format!("listening on {bound}"),
-                None => format!("listening on {address}"),
-            });
-            self.listeners.push(Listener { address: address.clone(), sockets });
-            new.push((address, bound));
-        }
-        Ok(new)
-    }
-
-    /// Says where the gateway listens since it was last said. Whoever reads it can count on
-    /// everything else being ready.
-    pub(super) fn announce(&mut self) {
-        self.news.drain(..).for_each(|news| tracing::info!("{news}"));
-    }
-
-    fn close_old(&mut self) -> Vec<listen::Address> {
-        let wanted: Vec<_> =
-            self.loaded.config.listen.iter().map(|listener| listener.address.clone()).collect();
-        let closed = self.listeners.extract_if(.., |open| !wanted.contains(&open.address));
-        closed.map(|open| open.address).collect()
     }
 
     /// Puts TLS in force as it was prepared.
@@ -413,158 +338,6 @@ impl Control {
             });
         }
         shifts
-    }
-
-    /// A picker of whatever version the roster lets serve now.
-    fn picker(&mut self, upstream: usize, worker: usize, state: Option<&[u8]>) -> Picker {
-        self.ages += 1;
-        let making = &self.makings[upstream];
-        // Nobody is asked to choose from nothing.
-        let anybody = !making.candidates.backends.is_empty();
-        let instance = if anybody { self.instance(making, state) } else { None };
-        let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
-        let picker = Picker::new(candidates, instance, roster, worker, self.ages, self.sink());
-        if anybody { picker.with(making.beside(worker, None, random_seed)) } else { picker }
-    }
-
-    /// Gives all workers other pickers for an upstream, by index, which take over what the policies
-    /// hand over; with `recorders` pickers that are recorded.
-    pub(super) fn renew_pickers(&mut self, upstream: usize, recorders: Option<&Recorders>) {
-        let saved = self.crew.as_ref().map(|crew| crew.save_one(upstream)).unwrap_or_default();
-        for (worker, state) in saved.into_iter().enumerate() {
-            let recorded = recorders
-                .and_then(|recorders| self.recorded_picker(upstream, worker, state.as_deref(), recorders));
-            let picker = recorded.unwrap_or_else(|| self.picker(upstream, worker, state.as_deref()));
-            if let Some(crew) = &self.crew {
-                crew.replace(worker, self.generation.number, upstream, picker);
-            }
-        }
-    }
-
-    /// A picker whose instance is recorded; none when there is no instance.
-    fn recorded_picker(
-        &mut self,
-        upstream: usize,
-        worker: usize,
-        state: Option<&[u8]>,
-        recorders: &Recorders,
-    ) -> Option<Picker> {
-        self.ages += 1;
-        let making = &self.makings[upstream];
-        let policy = making.roster.serving()?;
-        let birth = making.birth(random_seed(), state);
-        let (instance, recorder) = recorders.born(&policy, &birth, worker, clock::now()).ok()?;
-        let (candidates, roster) = (Arc::clone(&making.candidates), Arc::clone(&making.roster));
-        let picker = Picker::new(candidates, Some(instance), roster, worker, self.ages, self.sink());
-        Some(picker.with(making.beside(worker, Some(recorder), random_seed)))
-    }
-
-    fn instance(&self, making: &Making, state: Option<&[u8]>) -> Option<Instance> {
-        // A version that fails at birth is asked again until the roster has had enough of it.
-        for _ in 0..=making.rules.max_faults {
-            let policy = making.roster.serving()?;
-            let seed = random_seed();
-            match making.instance(&policy, seed, state) {
-                Ok(instance) => {
-                    tracing::debug!(
-                        "upstream {}: an instance of {} {} with seed {seed}",
-                        making.upstream,
-                        policy.name(),
-                        policy.version()
-                    );
-                    return Some(instance);
-                }
-                Err(error) => {
-                    tracing::error!(
-                        "upstream {}: policy {} {}: {error}",
-                        making.upstream,
-                        policy.name(),
-                        policy.version()
-                    );
-                    making.roster.fault(&policy, error.kind(), &error.to_string(), clock::now());
-                }
-            }
-        }
-        None
-    }
-
-    fn sink(&self) -> Sink {
-        let faults = self.faults.clone();
-        // The channel is unbounded; when nobody listens any more the gateway is ending.
-        Arc::new(move |ended| drop(faults.send(ended)))
-    }
-
-    /// Takes up changes in who is fit: pickers that know the new candidates are prepared here and
-    /// handed to the workers. True while weights change by themselves (slow start).
-    pub(super) fn tend(&mut self) -> bool {
-        let mut rising = false;
-        for index in 0..self.makings.len() {
-            let candidates = candidates_now(&self.generation.upstreams[index]);
-            rising |= candidates.rising;
-            if candidates.differs_from(&self.makings[index].candidates) {
-                self.change_candidates(index, candidates);
-            }
-        }
-        rising
-    }
-
-    fn change_candidates(&mut self, index: usize, candidates: Candidates) {
-        let Making { upstream, candidates: before, .. } = &self.makings[index];
-        match (before.panic, candidates.panic) {
-            (false, true) => {
-                tracing::warn!(
-                    "upstream {upstream}: too few backends are well: until there are more, all serve"
-                );
-            }
-            (true, false) => tracing::info!("upstream {upstream}: enough backends are well again"),
-            _ => {}
-        }
-        let candidates = Arc::new(candidates);
-        let workers = self.loaded.config.workers.get();
-        for shadow in &mut self.makings[index].shadows {
-            // A book counts by candidate.
-            shadow.book = self.known.shadow(&candidates, &shadow.policy, &shadow.options, workers);
-        }
-        self.makings[index].candidates = candidates;
-        self.renew_pickers(index, None);
-        self.generation.upstreams[index].queue.stir();
-    }
-
-    /// Takes no new clients to a backend, or takes them again.
-    ///
-    /// # Errors
-    /// There is no such backend.
-    pub(super) fn drain(&self, upstream: &str, backend: &str, drain: bool) -> Result<String, Refused> {
-        let found = self.generation.upstreams.iter().find(|known| &*known.name == upstream);
-        let upstream = found.ok_or_else(|| {
-            let names = self.generation.upstreams.iter().map(|known| &*known.name).collect::<Vec<_>>();
-            format!("there is no upstream `{upstream}`; there are: {}", names.join(", "))
-        })?;
-        let found = upstream.backends.iter().find(|known| &*known.name == backend);
-        let backend = found.ok_or_else(|| {
-            let names = upstream.backends.iter().map(|known| &*known.name).collect::<Vec<_>>();
-            format!("upstream `{}` has no backend `{backend}`; it has: {}", upstream.name, names.join(", "))
-        })?;
-        let changed = upstream.health.set_draining(backend, drain, clock::now());
-        let (name, in_flight) = (&backend.name, backend.stats.in_flight());
-        Ok(match (drain, changed) {
-            (true, true) => format!("{name} is being drained; in flight: {in_flight}"),
-            (true, false) => format!("{name} is being drained already; in flight: {in_flight}"),
-            (false, true) if backend.drain => format!("{name} is still drained by the configuration"),
-            (false, true) => format!("{name} takes requests again"),
-            (false, false) => format!("{name} was not being drained by command"),
-        })
-    }
-
-    /// Gives a worker another picker for an upstream.
-    pub(super) fn replace(&mut self, upstream: &str, worker: usize) {
-        let Some(index) = self.makings.iter().position(|making| &*making.upstream == upstream) else {
-            return;
-        };
-        let picker = self.picker(index, worker, None);
-        if let Some(crew) = &self.crew {
-            crew.replace(worker, self.generation.number, index, picker);
-        }
     }
 }
 

@@ -204,7 +204,7 @@ fn a_backend_that_never_shakes_hands_is_given_up() {
 
     let mut client = gateway.begin_get("/");
     let _silent = backend.accept();
-    assert_eq!(client.answer().status(), 502);
+    assert_eq!(client.answer().status(), 504);
     gateway.says("connect_timeout");
     assert_eq!(other.hits(), 0);
 }
