@@ -1,14 +1,17 @@
-//! The candidate with the least time to wait for one more request, learnt from everything that
+//! The candidate at which one more request costs least, learnt from everything that
 //! the gateway measures; nothing needs to be set, and backends need not help.
 //!
 //! - Up to 64 candidates are all looked at; of more, twelve at random and the best four of the
 //!   pick before. Two, as is usual, are too few: one gateway's own requests in flight are never
 //!   stale to itself, so looking at more does not make a herd.
-//! - The wait is the mean response time, or the mean age of what is in flight if that is more (a
-//!   stalled backend shows before it answers), times the requests that would then be there, for
-//!   the weight; failures make it longer, so that a backend that fails at once is not fast.
+//! - What one more request costs is the mean response time, or half the mean age of what is in flight
+//!   if that is more (a stalled backend shows before it answers), times the square of the requests that
+//!   would then be there for the weight. Squared, because a response time is an estimate of the past that
+//!   already contains the waiting, and requests in flight are a fact.
+//! - Failures count as requests in flight. Who failed three times in a row is left alone for 3 seconds,
+//!   and for 3 more after each single request that fails again, up to 30: who fails at once is not fast.
 //! - Response times lie when work is uneven. So only candidates that are not among the busiest
-//!   40 % of those seen lately are compared by the wait; if all are, the least busy one is taken.
+//!   40 % of those seen lately are compared by the cost; if all are, the least busy one is taken.
 //! - Who joined lately is looked at more and more often: it is not flooded.
 
 mod joining;
@@ -21,8 +24,21 @@ use pointsman_policy::{
 use serde::Deserialize;
 use window::{Window, class};
 
-/// How much slower a backend counts that always fails, less one.
+/// How much more a backend counts as having to do that always fails, less one.
 const FAILURE_COST: f64 = 20.0;
+/// The share of failures after one that came alone, parts per million.
+const SINGLE: u32 = 50_000;
+/// So many failures in a row are no bad luck, and response times say nothing about such a backend.
+const STREAK: u32 = 3;
+/// It is given one request after this time, microseconds, and with each failure the time grows by as much.
+const PAUSE: u64 = 3_000_000;
+/// To this at most, microseconds.
+const PAUSE_MAX: u64 = 30_000_000;
+/// By what its load is multiplied in between: it is the last to be taken.
+const PAUSED: f64 = 1_000.0;
+/// What of the mean age of the requests in flight counts as the response time. On a healthy backend a single
+/// long request is older than the mean now and then: that is no news. One that stalls gets there soon.
+const AGE_COUNTS: f64 = 0.5;
 /// In a scan so many are asked for age and failures one by one; after that the columns are cheaper.
 const SETTLED_ONE_BY_ONE: u32 = 2;
 /// A scan of more would take longer than a policy has.
@@ -77,41 +93,67 @@ struct Seen {
     latency: u32,
     /// How busy it is, as the window tells it apart.
     class: u16,
-    /// Requests in flight and one more, for the weight.
+    /// Requests in flight and one more, for the weight, times what failures make of it.
     load: f64,
-    /// The wait, or less than that until it is `exact`: microseconds at a backend of mean weight.
-    wait: f64,
-    /// Whether age and failures are in the wait.
+    /// What one more request costs there, or less than that until it is `exact`.
+    cost: f64,
+    /// Whether age and failures are in the cost.
     exact: bool,
 }
 
-/// By what a share of failures, in parts per million, multiplies the wait: 1 or more.
-fn penalty(failures: u32) -> f64 {
-    1.0 + FAILURE_COST * 1e-6 * f64::from(failures)
-}
-
 impl Seen {
-    /// `share` is the mean weight over its own.
     fn new(index: u32, in_flight: u32, latency: u32, share: f64) -> Self {
         let load = (f64::from(in_flight) + 1.0) * share;
-        let class = class((4.0 * f64::from(in_flight) * share) as u32);
-        Self { index, in_flight, latency, class, load, wait: f64::from(latency) * load, exact: false }
+        let class = busy(f64::from(in_flight) * share);
+        let cost = f64::from(latency) * load * load;
+        Self { index, in_flight, latency, class, load, cost, exact: false }
     }
 
-    /// From now on all candidates are as fast: only what they have to do counts.
+    /// From now on all candidates are as fast: only what they have to do counts, and failures.
     fn forget_times(&mut self) {
         self.latency = 0;
-        self.wait = self.load;
+        self.cost = self.load * self.load;
     }
 
-    /// Takes what else is known into the wait, which only grows by it.
-    fn settle(&mut self, age: u32, failures: u32) {
-        if self.latency > 0 && self.in_flight > 0 {
-            self.wait = f64::from(self.latency.max(age)) * self.load;
+    /// Takes the age of what it works on and its failures into the cost, which only grows by it.
+    /// `usual` is the mean response time of all, `now` the gateway's time; all in microseconds.
+    fn settle(&mut self, age: u32, failures: u32, usual: f64, now: u64) {
+        let mut latency = f64::from(self.latency);
+        if self.in_flight > 0 {
+            latency = latency.max(AGE_COUNTS * f64::from(age));
         }
-        self.wait *= penalty(failures);
+        if failures > 0 {
+            let detail = stats::detail_of(self.index);
+            if detail.failures_in_a_row < STREAK {
+                self.load *= penalty(failures);
+            } else {
+                latency = latency.max(usual);
+                if now.saturating_sub(detail.last_used) < pause(detail.failures_in_a_row) {
+                    self.load *= PAUSED;
+                    self.class = u16::MAX;
+                }
+            }
+        }
+        let latency = if self.latency > 0 { latency } else { 1.0 };
+        self.cost = latency * self.load * self.load;
         self.exact = true;
     }
+}
+
+/// The class of so many requests in flight for the weight.
+fn busy(in_flight: f64) -> u16 {
+    class((4.0 * in_flight) as u32)
+}
+
+/// By what a share of failures, in parts per million, multiplies the load: 1 or more. Single ones do not
+/// count, else those that everybody has now and then would scatter the load.
+fn penalty(failures: u32) -> f64 {
+    1.0 + FAILURE_COST * 1e-6 * f64::from(failures.saturating_sub(SINGLE))
+}
+
+/// How long a backend is left alone after so many failures in a row, microseconds.
+fn pause(in_a_row: u32) -> u64 {
+    (PAUSE * (u64::from(in_a_row.max(STREAK) - STREAK) + 1)).min(PAUSE_MAX)
 }
 
 struct Adaptive {
@@ -132,6 +174,8 @@ struct Adaptive {
     seen: Vec<Seen>,
     /// Up to this class those are not busy.
     limit: u16,
+    /// When this pick is made, microseconds.
+    now: u64,
 }
 
 impl Adaptive {
@@ -199,46 +243,68 @@ impl Adaptive {
         self.seen.iter().for_each(|seen| self.window.note(seen.class));
         self.limit = self.window.limit();
         if self.seen.iter().all(|seen| seen.class > self.limit) {
-            self.limit = u16::MAX;
-            self.seen.iter_mut().for_each(Seen::forget_times);
+            self.compare_loads();
         }
     }
 
-    /// The place in `seen` of the least wait among those that are not busy, from `begin` on and
+    fn compare_loads(&mut self) {
+        self.limit = u16::MAX;
+        self.seen.iter_mut().for_each(Seen::forget_times);
+    }
+
+    /// The place in `seen` of the least cost among those that are not busy, from `begin` on and
     /// round: the first of equals.
     fn least(&self, begin: usize) -> Option<usize> {
         let mut best = None;
         let mut least = f64::INFINITY;
         for place in (begin..self.seen.len()).chain(0..begin) {
             let seen = &self.seen[place];
-            if seen.wait < least && seen.class <= self.limit {
-                (best, least) = (Some(place), seen.wait);
+            if seen.cost < least && seen.class <= self.limit {
+                (best, least) = (Some(place), seen.cost);
             }
         }
         best
     }
 
-    /// Age and failures are asked for as late as can be: they can only lengthen a wait, so the
-    /// least of the waits without them is the least of all if it does not grow by them.
+    /// Age and failures are asked for as late as can be: they can only raise a cost, so the
+    /// least of the costs without them is the least of all if it does not grow by them.
     fn choose(&mut self, begin: usize) -> Option<u32> {
         let mut settled = 0;
         loop {
-            let place = self.least(begin)?;
-            let best = &mut self.seen[place];
-            if best.exact {
-                return Some(best.index);
+            let Some(place) = self.least(begin) else {
+                if self.limit == u16::MAX {
+                    return None;
+                }
+                // Whoever was not busy turned out to fail.
+                self.compare_loads();
+                continue;
+            };
+            if self.seen[place].exact {
+                return Some(self.seen[place].index);
             }
             if self.scans && settled == SETTLED_ONE_BY_ONE {
-                let (ages, failures) = (stats::age(), stats::failures());
-                for seen in self.seen.iter_mut().filter(|seen| !seen.exact) {
-                    let of = |column: &[u32]| column.get(seen.index as usize).copied().unwrap_or(0);
-                    seen.settle(of(&ages), of(&failures));
-                }
+                self.settle_all();
             } else {
-                let age = if best.in_flight > 0 { stats::age_of(best.index) } else { 0 };
-                best.settle(age, stats::failures_of(best.index));
+                self.settle(place);
             }
             settled += 1;
+        }
+    }
+
+    fn settle(&mut self, place: usize) {
+        let Seen { index, in_flight, .. } = self.seen[place];
+        let age = if in_flight > 0 { stats::age_of(index) } else { 0 };
+        let failures = stats::failures_of(index);
+        let usual = if failures > 0 { usual(&self.seen) } else { 0.0 };
+        self.seen[place].settle(age, failures, usual, self.now);
+    }
+
+    fn settle_all(&mut self) {
+        let (ages, failures) = (stats::age(), stats::failures());
+        let usual = usual(&self.seen);
+        for seen in self.seen.iter_mut().filter(|seen| !seen.exact) {
+            let of = |column: &[u32]| column.get(seen.index as usize).copied().unwrap_or(0);
+            seen.settle(of(&ages), of(&failures), usual, self.now);
         }
     }
 
@@ -247,7 +313,7 @@ impl Adaptive {
         self.best.clear();
         while self.best.len() < self.memory {
             let new = self.seen.iter().filter(|seen| !self.best.contains(&seen.index));
-            let Some(next) = new.min_by(|one, other| one.wait.total_cmp(&other.wait)) else { break };
+            let Some(next) = new.min_by(|one, other| one.cost.total_cmp(&other.cost)) else { break };
             self.best.push(next.index);
         }
     }
@@ -274,10 +340,12 @@ impl Policy for Adaptive {
             best: Vec::new(),
             seen: Vec::new(),
             limit: u16::MAX,
+            now: 0,
         })
     }
 
     fn pick(&mut self, request: &Request) -> Choice {
+        self.now = request.now;
         let mut random = Random::new(self.seed, request);
         self.look(request, &request::tried(request), &mut random);
         self.compare();
@@ -296,15 +364,19 @@ impl Explain for Adaptive {
     fn explain(&mut self, _: &Request) -> String {
         let mut seen = self.seen.clone();
         let busy = |seen: &Seen| seen.class > self.limit;
-        seen.sort_by(|one, other| busy(one).cmp(&busy(other)).then(one.wait.total_cmp(&other.wait)));
+        seen.sort_by(|one, other| busy(one).cmp(&busy(other)).then(one.cost.total_cmp(&other.cost)));
         let words = seen.iter().map(|seen| {
-            let (name, wait) = (self.known.name(seen.index), seen.wait.round() as u64);
-            let unit = if seen.latency == 0 { "" } else { "us" };
+            let (name, cost) = (self.known.name(seen.index), seen.cost.round() as u64);
             let least = if seen.exact { "" } else { "at least " };
-            format!("{name} {least}{wait}{unit}{}", if busy(seen) { " (busy)" } else { "" })
+            format!("{name} {least}{cost}{}", if busy(seen) { " (busy)" } else { "" })
         });
         words.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The mean response time of those that are looked at, microseconds.
+fn usual(seen: &[Seen]) -> f64 {
+    seen.iter().map(|seen| f64::from(seen.latency)).sum::<f64>() / seen.len().max(1) as f64
 }
 
 export!(Adaptive, explain);

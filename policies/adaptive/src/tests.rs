@@ -21,7 +21,7 @@ fn measured(latency: &[u32], in_flight: &[u32], age: &[u32], failures: &[u32]) {
 }
 
 #[test]
-fn the_least_wait_is_picked() {
+fn the_least_cost_is_picked() {
     for (weights, latency, in_flight, age, failures, expected) in [
         (&[1][..], &[500][..], &[3][..], &[0][..], &[0][..], 0),
         // Equal but for response time, load, weight.
@@ -31,8 +31,14 @@ fn the_least_wait_is_picked() {
         // Fast so far, but what it has now takes long.
         (&[1, 1], &[100, 200], &[1, 1], &[900, 10], &[0; 2], 1),
         // Fast because it fails.
-        (&[1, 1], &[100, 1_000], &[0; 2], &[0; 2], &[600_000, 0], 1),
-        (&[1, 1], &[100, 1_000], &[0; 2], &[0; 2], &[400_000, 0], 0),
+        (&[1, 1], &[100, 1_000], &[0; 2], &[0; 2], &[165_000, 0], 1),
+        (&[1, 1], &[100, 1_000], &[0; 2], &[0; 2], &[155_000, 0], 0),
+        // One more in flight weighs more than half the response time, up to four times less does not.
+        (&[1, 1], &[100, 210], &[1, 0], &[0; 2], &[0; 2], 1),
+        (&[1, 1], &[100, 410], &[1, 0], &[0; 2], &[0; 2], 0),
+        // Half the age counts.
+        (&[1, 1], &[100, 200], &[1, 1], &[390, 10], &[0; 2], 0),
+        (&[1, 1], &[100, 200], &[1, 1], &[410, 10], &[0; 2], 1),
         // All stall or fail: the least bad, although it looked worst at first.
         (&[1; 4], &[100, 101, 102, 103], &[1; 4], &[9_000, 8_000, 7_000, 200], &[0; 4], 3),
         (&[1, 65535], &[1 << 30; 2], &[1 << 30; 2], &[1 << 30; 2], &[1_000_000; 2], 1),
@@ -56,16 +62,17 @@ fn asking_late_finds_what_asking_for_all_would() {
             (0..6).map(|_| values[random.below(values.len() as u64) as usize]).collect()
         };
         let (latency, in_flight) = (column(&[100, 230, 2_100]), column(&[0, 1, 2]));
-        let (age, failures) = (column(&[0, 150, 5_000]), column(&[0, 0, 0, 50_000, 1_000_000]));
+        let (age, failures) = (column(&[0, 150, 5_000]), column(&[0, 0, 0, 50_000, 90_000, 1_000_000]));
         measured(&latency, &in_flight, &age, &failures);
-        let wait = |i: usize| {
+        let cost = |i: usize| {
             let age = if in_flight[i] > 0 { age[i] } else { 0 };
-            f64::from(latency[i].max(age)) * (f64::from(in_flight[i]) + 1.0) * penalty(failures[i])
+            let load = (f64::from(in_flight[i]) + 1.0) * penalty(failures[i]);
+            f64::from(latency[i]).max(0.5 * f64::from(age)) * load * load
         };
-        let least = (0..6).map(wait).fold(f64::INFINITY, f64::min);
+        let least = (0..6).map(cost).fold(f64::INFINITY, f64::min);
         let picked = chosen(born(PLAIN, &[1; 6]).pick(&request(round))) as usize;
         assert!(
-            wait(picked) <= least * 1.000_001,
+            cost(picked) <= least * 1.000_001,
             "{picked}: {latency:?} {in_flight:?} {age:?} {failures:?}"
         );
     }
@@ -86,7 +93,11 @@ fn equals_are_shared_equally() {
 fn the_busiest_are_not_compared_by_time() {
     // The fast one is by far the busiest: its response time may be luck.
     measured(&[1, 500, 600], &[40, 2, 1], &[0; 3], &[0; 3]);
-    assert_eq!(born("{}", &[1; 3]).pick(&request(0)), Choice::Backend(2), "600 x 2 is less than 500 x 3");
+    assert_eq!(
+        born("{}", &[1; 3]).pick(&request(0)),
+        Choice::Backend(2),
+        "600 x 2 x 2 is less than 500 x 3 x 3"
+    );
     assert_eq!(born(PLAIN, &[1; 3]).pick(&request(0)), Choice::Backend(0));
 }
 
@@ -100,10 +111,42 @@ fn if_all_are_busy_times_do_not_count() {
     measured(&[1, 500, 600], &[40, 30, 50], &[9; 3], &[0; 3]);
     assert_eq!(policy.pick(&request(0)), Choice::Backend(1));
     assert!(
-        policy.explain(&request(0)).starts_with("127.0.0.1:18101 31, "),
+        policy.explain(&request(0)).starts_with("127.0.0.1:18101 961, "),
         "{}",
         policy.explain(&request(0))
     );
+}
+
+#[test]
+fn who_fails_again_and_again_is_tried_now_and_then() {
+    const SECOND: u64 = 1_000_000;
+    let failing = |failures_in_a_row| {
+        let failing = Detail { failures_in_a_row, last_used: 100 * SECOND, ..detail() };
+        gateway(|gateway| gateway.details = vec![failing, detail(), detail()]);
+    };
+    let pick = |after: u64| {
+        let mut policy = born("{}", &[1; 3]);
+        chosen(policy.pick(&Request { now: (100 + after) * SECOND, ..request(0) }))
+    };
+    // As fast as only who fails, and the only one with nothing to do.
+    measured(&[1, 1_000, 1_000], &[0, 2, 2], &[0; 3], &[10_000, 0, 0]);
+    failing(2);
+    assert_eq!(pick(0), 0, "two may be bad luck");
+    for (in_a_row, pause) in [(3, 3), (4, 6), (12, 30), (1_000, 30)] {
+        failing(in_a_row);
+        assert_ne!(pick(0), 0);
+        assert_ne!(pick(pause - 1), 0, "{in_a_row}");
+        assert_eq!(pick(pause), 0, "{in_a_row}: once, then it was just used");
+    }
+    measured(&[1, 100, 400], &[0; 3], &[0; 3], &[10_000, 0, 0]);
+    assert_eq!(pick(30), 1, "nobody knows how fast it is: as all in the mean");
+}
+
+#[test]
+fn if_all_fail_all_are_tried() {
+    gateway(|gateway| gateway.details = vec![Detail { failures_in_a_row: 9, last_used: 1, ..detail() }; 3]);
+    measured(&[1, 1_000, 1_000], &[2, 1, 2], &[0; 3], &[900_000; 3]);
+    assert_eq!(born("{}", &[1; 3]).pick(&request(0)), Choice::Backend(1), "it has the least to do");
 }
 
 #[test]
@@ -194,7 +237,7 @@ fn it_says_why() {
     let why = policy.explain(&request(0));
     assert_eq!(
         why,
-        "127.0.0.1:18100 100us, 127.0.0.1:18101 at least 300us, 127.0.0.1:18102 at least 91us (busy)"
+        "127.0.0.1:18100 100, 127.0.0.1:18101 at least 300, 127.0.0.1:18102 at least 8281 (busy)"
     );
 }
 
