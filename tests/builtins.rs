@@ -425,7 +425,7 @@ fn adaptive_avoids_the_slow_the_stalled_and_the_failing() {
         total,
         now: 3_000_000,
     };
-    for (index, total) in [(0, 50_000), (1, 20_000), (2, 20_000), (3, 20_000)] {
+    for (index, total) in [(0, 90_000), (1, 20_000), (2, 20_000), (3, 20_000)] {
         guest.stats(index).record(&ended(Verdict::Success, total), &upstream);
     }
     for _ in 0..20 {
@@ -435,10 +435,10 @@ fn adaptive_avoids_the_slow_the_stalled_and_the_failing() {
     let _busy = InFlight::begin(guest.stats(3), 2_999_000);
     for random in 0..50 {
         guest.ask.random = random << 20;
-        assert_eq!(guest.pick(&[]), Choice::Backend(3), "20 ms behind one is less than 50 ms");
+        assert_eq!(guest.pick(&[]), Choice::Backend(3), "20 ms behind one, squared, is less than 90 ms");
     }
     let why = guest.instance.explain(&guest.ask, &mut guest.facts).unwrap().unwrap();
-    assert!(why.starts_with("127.0.0.1:18103 40000us"), "{why}");
+    assert!(why.starts_with("127.0.0.1:18103 80000"), "{why}");
 }
 
 /// The keys of a hash that are not those of the one that goes, and yet move, of 3,000.

@@ -1,5 +1,6 @@
-//! Simulated backends: each waits as long as a real one would work.
+//! Simulated backends: each answers when a real one would have done the work.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -8,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout_at;
 
 use super::super::error::{Doing, Error};
-use super::scenario::{SLOTS, Scenario, WORK};
+use super::cores::Cores;
+use super::late::Late;
+use super::scenario::Scenario;
 
-/// When the run began, and how long it takes; the fleets stand before it does.
-pub(super) type Start = Arc<OnceLock<(Instant, Duration)>>;
+/// When the run began; the fleets stand before it does.
+pub(super) type Start = Arc<OnceLock<Instant>>;
 
 const FAILED: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 const WORKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -27,7 +31,13 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn start(scenario: Scenario, begins: &Start) -> Result<Self, Error> {
+    /// Answers count as `late` from when the work was done.
+    pub(super) fn start(
+        scenario: Scenario,
+        cores: u32,
+        begins: &Start,
+        late: &Arc<Late>,
+    ) -> Result<Self, Error> {
         let bind = |_| {
             let listener = TcpListener::bind("127.0.0.1:0")?;
             listener.set_nonblocking(true)?;
@@ -35,8 +45,8 @@ impl Fleet {
         };
         let bound: Result<Vec<_>, std::io::Error> = (0..scenario.backends()).map(bind).collect();
         let (addresses, listeners) = bound.doing("start the backends")?.into_iter().unzip();
-        let begins = Arc::clone(begins);
-        thread::spawn(move || serve(scenario, &begins, listeners));
+        let (begins, late) = (Arc::clone(begins), Arc::clone(late));
+        thread::spawn(move || serve(scenario, cores, &begins, &late, listeners));
         Ok(Self { addresses })
     }
 
@@ -47,18 +57,27 @@ impl Fleet {
 
 /// One backend.
 struct Server {
-    scenario: Scenario,
-    number: usize,
-    slots: Semaphore,
+    fails: bool,
+    cores: RefCell<Cores<oneshot::Sender<()>>>,
+    /// Told when something came that may be done earlier than what was there.
+    came: Notify,
     begins: Start,
+    late: Arc<Late>,
 }
 
-fn serve(scenario: Scenario, begins: &Start, listeners: Vec<TcpListener>) {
+fn serve(scenario: Scenario, cores: u32, begins: &Start, late: &Arc<Late>, listeners: Vec<TcpListener>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     let local = LocalSet::new();
     for (number, listener) in listeners.into_iter().enumerate() {
-        let slots = Semaphore::new(SLOTS);
-        let server = Rc::new(Server { scenario, number, slots, begins: Arc::clone(begins) });
+        let server = Rc::new(Server {
+            fails: scenario.fails(number),
+            cores: RefCell::new(Cores::new(cores, scenario, number)),
+            came: Notify::new(),
+            begins: Arc::clone(begins),
+            late: Arc::clone(late),
+        });
+        let worker = Rc::clone(&server);
+        local.spawn_local(async move { worker.work().await });
         local.spawn_local(async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             while let Ok((stream, _)) = listener.accept().await {
@@ -87,35 +106,54 @@ impl Server {
     }
 
     async fn answer(&self, head: &[u8]) -> &'static [u8] {
-        if self.scenario.fails(self.number) {
-            return FAILED;
-        }
-        let Ok(_slot) = self.slots.acquire().await else { return FAILED };
-        tokio::time::sleep(Duration::from_secs_f64(work(head) / self.speed())).await;
-        WORKED
+        let (Some(work), false) = (work(head), self.fails) else { return FAILED };
+        let (done, answer) = oneshot::channel();
+        self.catch_up();
+        self.cores.borrow_mut().begin(work, done);
+        self.came.notify_one();
+        if answer.await.is_ok() { WORKED } else { FAILED }
     }
 
-    fn speed(&self) -> f64 {
-        let Some((begun, length)) = self.begins.get() else { return 1.0 };
-        let seconds = begun.elapsed().as_secs_f64();
-        self.scenario.speed(self.number, seconds / length.as_secs_f64(), seconds)
+    /// Ends what ends, when it does.
+    async fn work(&self) {
+        loop {
+            self.catch_up();
+            let next = self.cores.borrow().next();
+            let came = self.came.notified();
+            // Whether something comes or the time is there: what to do next is looked up again.
+            match next.zip(self.begins.get()) {
+                Some((next, begun)) => {
+                    let _ = timeout_at((*begun + Duration::from_secs_f64(next)).into(), came).await;
+                }
+                None => came.await,
+            }
+        }
+    }
+
+    fn catch_up(&self) {
+        let now = self.begins.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+        self.cores.borrow_mut().end(now, |done, at| {
+            self.late.note(Duration::from_secs_f64((now - at).max(0.0)));
+            // Who asked may have gone in the meantime.
+            let _ = done.send(());
+        });
     }
 }
 
 /// The work of a request, seconds: it stands in the path, so that it is the same for each policy.
-fn work(head: &[u8]) -> f64 {
-    let path = head.split(|byte| *byte == b' ').nth(1);
-    let micros = path.and_then(|path| str::from_utf8(path.get(1..)?).ok()?.parse::<f64>().ok());
-    micros.map_or(WORK, |micros| micros / 1e6)
+fn work(head: &[u8]) -> Option<f64> {
+    let path = head.split(|byte| *byte == b' ').nth(1)?;
+    let micros: f64 = str::from_utf8(path.get(1..)?).ok()?.parse().ok()?;
+    Some(micros / 1e6)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{WORK, work};
+    use super::work;
 
     #[test]
     fn the_work_stands_in_the_path() {
-        assert!((work(b"GET /2500 HTTP/1.1\r\n\r\n") - 0.0025).abs() < 1e-9);
-        assert!((work(b"GET / HTTP/1.1\r\n\r\n") - WORK).abs() < 1e-9);
+        assert!(work(b"GET /2500 HTTP/1.1\r\n\r\n").is_some_and(|work| (work - 0.0025).abs() < 1e-9));
+        assert_eq!(work(b"GET / HTTP/1.1\r\n\r\n"), None);
     }
 }

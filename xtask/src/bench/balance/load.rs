@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::dice::Dice;
 use super::fleet::Start;
-use super::scenario::WORK;
+use super::late::Late;
 
 /// Who is not answered within this time gives up, and counts as an error that took as long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Plan {
     /// Requests a second, to each policy.
     pub(super) rate: f64,
+    /// Mean work of a request, seconds at speed 1.
+    pub(super) work: f64,
     /// How long.
     pub(super) length: Duration,
     /// What chance starts from.
@@ -63,28 +66,45 @@ struct Gateway {
     idle: RefCell<Vec<TcpStream>>,
 }
 
-/// Sends the same requests to the gateways of each policy.
-pub(super) fn run(plan: &Plan, policies: &[Vec<SocketAddr>], begins: &Start) -> io::Result<Vec<Sample>> {
+/// Sends the same requests to the gateways of each policy, until done or `interrupted`; `late` is how long
+/// after they were due.
+pub(super) fn run(
+    plan: &Plan,
+    policies: &[Vec<SocketAddr>],
+    begins: &Start,
+    late: &Late,
+    interrupted: &AtomicBool,
+) -> io::Result<Vec<Sample>> {
     let gateway = |address: &SocketAddr| Gateway { address: *address, idle: RefCell::default() };
     let target = |addresses: &Vec<SocketAddr>| {
         Rc::new(Target { gateways: addresses.iter().map(gateway).collect(), sample: RefCell::default() })
     };
     let targets: Vec<Rc<Target>> = policies.iter().map(target).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, arrivals(plan, &targets, begins));
+    LocalSet::new().block_on(&runtime, arrivals(plan, &targets, begins, late, interrupted));
     Ok(targets.iter().map(|target| target.sample.take()).collect())
 }
 
-async fn arrivals(plan: &Plan, targets: &[Rc<Target>], begins: &Start) {
+async fn arrivals(
+    plan: &Plan,
+    targets: &[Rc<Target>],
+    begins: &Start,
+    late: &Late,
+    interrupted: &AtomicBool,
+) {
     let mut dice = Dice::new(plan.seed);
     let begun = Instant::now();
-    let _ = begins.set((begun.into_std(), plan.length));
+    let _ = begins.set(begun.into_std());
     let warm = begun + plan.length / 10;
     let mut due = begun;
     while due < begun + plan.length {
         due += Duration::from_secs_f64(dice.exponential() / plan.rate);
-        let (work, through) = (dice.exponential() * WORK, dice.bits() as usize);
+        let (work, through) = (dice.exponential() * plan.work, dice.bits() as usize);
         sleep_until(due).await;
+        if interrupted.load(Relaxed) {
+            return;
+        }
+        late.note(due.elapsed());
         for target in targets {
             let target = Rc::clone(target);
             spawn_local(async move {
@@ -107,9 +127,12 @@ impl Gateway {
         let kept = self.idle.borrow_mut().pop();
         let mut stream = match kept {
             Some(stream) => stream,
-            None => TcpStream::connect(self.address).await?,
+            None => {
+                let stream = TcpStream::connect(self.address).await?;
+                stream.set_nodelay(true)?;
+                stream
+            }
         };
-        stream.set_nodelay(true)?;
         let head = format!("GET /{} HTTP/1.1\r\nHost: fleet\r\n\r\n", (work * 1e6) as u64);
         stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::with_capacity(512);
