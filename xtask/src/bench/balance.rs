@@ -31,7 +31,7 @@ use fleet::Fleet;
 use gateways::Gateways;
 use late::Late;
 use load::Sample;
-use scenario::Scenario;
+use scenario::{Scenario, Setup};
 use usage::{Shares, Usage};
 
 /// What `cargo xtask balance` is told.
@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// for: with less, the machine has less to do, and requests take longer.
     #[arg(long, default_value_t = 1000.0)]
     capacity: f64,
+    /// Backends of each policy.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    backends: u32,
     /// Cores of each backend.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     cores: u32,
@@ -69,13 +72,6 @@ pub(crate) struct Arguments {
     /// The gateway; without it, `release/pointsman` in cargo's target folder.
     #[arg(long, value_name = "PATH")]
     gateway: Option<PathBuf>,
-}
-
-impl Arguments {
-    /// Mean work of a request, seconds at speed 1.
-    fn work(&self, scenario: Scenario) -> f64 {
-        scenario.capacity() * f64::from(self.cores) / self.capacity
-    }
 }
 
 /// What came of one measurement.
@@ -102,9 +98,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let all = Scenario::value_variants();
     let only = if arguments.only.is_empty() { all } else { &arguments.only };
     for scenario in only {
-        println!("\n### {scenario}\n\n{}", table::head(arguments, *scenario));
+        let (backends, cores) = (arguments.backends as usize, arguments.cores);
+        let setup = Setup { scenario: *scenario, backends, cores };
+        println!("\n### {scenario}\n\n{}", table::head(arguments, setup));
         for load in &arguments.load {
-            let measured = measure(arguments, *scenario, *load, &interrupted)?;
+            let measured = measure(arguments, setup, *load, &interrupted)?;
             println!("\n{}", table::write(arguments, *load, &measured));
         }
     }
@@ -113,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
 
 fn measure(
     arguments: &Arguments,
-    scenario: Scenario,
+    setup: Setup,
     load: f64,
     interrupted: &AtomicBool,
 ) -> Result<Measured, Error> {
@@ -121,18 +119,18 @@ fn measure(
     let (begins, answered, sent) = (fleet::Start::default(), Arc::default(), Late::default());
     let mut gateways = Vec::new();
     for (number, policy) in arguments.policies.iter().enumerate() {
-        let fleet = Fleet::start(scenario, arguments.cores, &begins, &answered)?;
+        let fleet = Fleet::start(setup, &begins, &answered)?;
         let own = folder.path().join(number.to_string());
         gateways.push(Gateways::start(arguments, policy, fleet.addresses(), &own)?);
     }
     let addresses: Vec<_> = gateways.iter().map(Gateways::addresses).collect();
     let plan = load::Plan {
         rate: load * arguments.capacity,
-        work: arguments.work(scenario),
+        work: setup.capacity() / arguments.capacity,
         length: Duration::from_secs(arguments.seconds),
         seed: arguments.seed,
     };
-    eprintln!("{scenario} at {load}: {:.0} requests a second for each policy", plan.rate);
+    eprintln!("{} at {load}: {:.0} requests a second for each policy", setup.scenario, plan.rate);
     let before = Usage::now(&gateways)?;
     let samples = load::run(&plan, &addresses, &begins, &sent, interrupted).doing("run the load")?;
     if interrupted.load(Relaxed) {

@@ -2,16 +2,15 @@
 
 use std::collections::BinaryHeap;
 
-use super::scenario::Scenario;
+use super::scenario::Setup;
 
 /// Processor sharing, reckoned instead of done: up to one request for each core is worked on at full
 /// speed, more share the cores evenly. Times are seconds since the run began. Whatever is late in the
 /// real world is late in answering only: the next request does not wait for it.
 #[derive(Debug)]
 pub(super) struct Cores<T> {
-    scenario: Scenario,
+    setup: Setup,
     backend: usize,
-    number: u32,
     /// Until when everything is reckoned.
     at: f64,
     /// Work done on each request that has been there since the begin, seconds at speed 1.
@@ -48,9 +47,8 @@ impl<T> PartialEq for Job<T> {
 impl<T> Eq for Job<T> {}
 
 impl<T> Cores<T> {
-    /// So many cores of this backend.
-    pub(super) fn new(number: u32, scenario: Scenario, backend: usize) -> Self {
-        Self { scenario, backend, number, at: 0.0, done: 0.0, jobs: BinaryHeap::new() }
+    pub(super) fn new(setup: Setup, backend: usize) -> Self {
+        Self { setup, backend, at: 0.0, done: 0.0, jobs: BinaryHeap::new() }
     }
 
     /// Takes a request in, once everything before `now` has been [ended](Self::end).
@@ -86,25 +84,29 @@ impl<T> Cores<T> {
 
     /// Work done on each request in a second.
     fn rate(&self) -> f64 {
-        let share = (f64::from(self.number) / self.jobs.len().max(1) as f64).min(1.0);
-        self.scenario.speed(self.backend, self.at) * share
+        let share = (f64::from(self.setup.cores) / self.jobs.len().max(1) as f64).min(1.0);
+        self.setup.speed(self.backend, self.at) * share
     }
 
     /// When the speed may be another one.
     fn change(&self) -> f64 {
-        self.scenario.change(self.at)
+        self.setup.change(self.at)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::Scenario;
+    use super::super::scenario::{Scenario, Setup};
     use super::Cores;
 
     const CORES: usize = 4;
 
+    fn setup(scenario: Scenario) -> Setup {
+        Setup { scenario, backends: 20, cores: CORES as u32 }
+    }
+
     fn ends(scenario: Scenario, backend: usize, jobs: &[(f64, f64)]) -> Vec<f64> {
-        let mut cores = Cores::new(CORES as u32, scenario, backend);
+        let mut cores = Cores::new(setup(scenario), backend);
         let mut ends = vec![0.0; jobs.len()];
         for (job, (begin, work)) in jobs.iter().enumerate() {
             cores.end(*begin, |job: usize, at| ends[job] = at);
@@ -138,7 +140,7 @@ mod tests {
     fn the_speed_counts_while_it_lasts() {
         near(&ends(Scenario::Heterogeneous, 2, &[(0.0, 1.0)]), &[0.25]);
         // From one change of speed to the next; what is not done by then goes on at the next.
-        let speed = |at: f64| Scenario::Antagonists.speed(3, at);
+        let speed = |at: f64| setup(Scenario::Antagonists).speed(3, at);
         let work = 5.0 * speed(0.0) + 5.0 * speed(5.0) + 0.5 * speed(10.0);
         near(&ends(Scenario::Antagonists, 3, &[(0.0, work)]), &[10.5]);
     }

@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 use super::super::error::{Doing, Error};
 use super::cores::Cores;
 use super::late::Late;
-use super::scenario::Scenario;
+use super::scenario::Setup;
 
 /// When the run began; the fleets stand before it does.
 pub(super) type Start = Arc<OnceLock<Instant>>;
@@ -32,21 +32,16 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// Answers count as `late` from when the work was done.
-    pub(super) fn start(
-        scenario: Scenario,
-        cores: u32,
-        begins: &Start,
-        late: &Arc<Late>,
-    ) -> Result<Self, Error> {
+    pub(super) fn start(setup: Setup, begins: &Start, late: &Arc<Late>) -> Result<Self, Error> {
         let bind = |_| {
             let listener = TcpListener::bind("127.0.0.1:0")?;
             listener.set_nonblocking(true)?;
             Ok((listener.local_addr()?, listener))
         };
-        let bound: Result<Vec<_>, std::io::Error> = (0..scenario.backends()).map(bind).collect();
+        let bound: Result<Vec<_>, std::io::Error> = (0..setup.backends).map(bind).collect();
         let (addresses, listeners) = bound.doing("start the backends")?.into_iter().unzip();
         let (begins, late) = (Arc::clone(begins), Arc::clone(late));
-        thread::spawn(move || serve(scenario, cores, &begins, &late, listeners));
+        thread::spawn(move || serve(setup, &begins, &late, listeners));
         Ok(Self { addresses })
     }
 
@@ -65,13 +60,13 @@ struct Server {
     late: Arc<Late>,
 }
 
-fn serve(scenario: Scenario, cores: u32, begins: &Start, late: &Arc<Late>, listeners: Vec<TcpListener>) {
+fn serve(setup: Setup, begins: &Start, late: &Arc<Late>, listeners: Vec<TcpListener>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     let local = LocalSet::new();
     for (number, listener) in listeners.into_iter().enumerate() {
         let server = Rc::new(Server {
-            fails: scenario.fails(number),
-            cores: RefCell::new(Cores::new(cores, scenario, number)),
+            fails: setup.fails(number),
+            cores: RefCell::new(Cores::new(setup, number)),
             came: Notify::new(),
             begins: Arc::clone(begins),
             late: Arc::clone(late),

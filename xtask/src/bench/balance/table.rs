@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::scenario::Scenario;
+use super::scenario::Setup;
 use super::{Arguments, Measured};
 
 /// What is common to the tables of a scenario.
-pub(super) fn head(arguments: &Arguments, scenario: Scenario) -> String {
+pub(super) fn head(arguments: &Arguments, setup: Setup) -> String {
     format!(
         "{} {}; {} core(s) each; mean work {:.0} ms at speed 1; {} gateway(s) for each policy, {} s",
-        scenario.backends(),
-        scenario.description(),
-        arguments.cores,
-        1e3 * arguments.work(scenario),
+        setup.backends,
+        setup.scenario.description(),
+        setup.cores,
+        1e3 * setup.capacity() / arguments.capacity,
         arguments.gateways,
         arguments.seconds,
     )
