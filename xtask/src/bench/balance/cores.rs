@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn more_share_the_cores() {
         let twice = vec![(0.0, 1.0); 2 * CORES];
-        near(&ends(Scenario::Homogeneous, 0, &twice), &vec![2.0; 2 * CORES]);
+        near(&ends(Scenario::Homogeneous, 0, &twice), &[2.0; 2 * CORES]);
         let mut late = vec![(0.0, 1.0); CORES];
         late.extend(vec![(0.5, 1.0); CORES]);
         let expected = [vec![1.5; CORES], vec![2.0; CORES]].concat();
