@@ -198,7 +198,8 @@ impl BackendStats {
 
     /// Learns from an ended attempt. A failure counts as slow, never as fast: it can raise the
     /// mean response time but not lower it, else a backend that fails at once would look like
-    /// the best of all.
+    /// the best of all. Until anybody has answered there is nothing to be slower than: a failure
+    /// then says nothing about time.
     pub fn record(&self, outcome: &Outcome, upstream: &UpstreamStats) {
         self.hot.totals[outcome.verdict as usize].fetch_add(1, Relaxed);
         if outcome.verdict == Verdict::Cancelled {
@@ -212,8 +213,10 @@ impl BackendStats {
         }
         if failed {
             self.hot.failures_in_a_row.fetch_add(1, Relaxed);
-            let usual = self.latency.relaxed(|| upstream.rest(), now);
-            self.latency.record(outcome.total.max(usual), now);
+            if self.latency.micros().or_else(|| upstream.latency.micros()).is_some() {
+                let usual = self.latency.relaxed(|| upstream.rest(), now);
+                self.latency.record(outcome.total.max(usual), now);
+            }
             return;
         }
         if self.hot.failures_in_a_row.load(Relaxed) != 0 {
@@ -334,6 +337,18 @@ mod tests {
         assert!(backend.latency(&upstream, 500) > 19_000);
         assert!(backend.failures(500) > 900_000);
         assert_eq!(backend.failures_in_a_row(), 498);
+    }
+
+    #[test]
+    fn failing_before_anybody_has_answered_does_not_look_fast_either() {
+        let (upstream, [failing, other]) =
+            (UpstreamStats::default(), [(); 2].map(|()| BackendStats::default()));
+        for now in 1..50 {
+            failing.record(&outcome(Verdict::ServerError, 100, now), &upstream);
+        }
+        other.record(&outcome(Verdict::Success, 20_000, 50), &upstream);
+        failing.record(&outcome(Verdict::ServerError, 100, 51), &upstream);
+        assert!(failing.latency(&upstream, 51) > 19_000);
     }
 
     #[test]
