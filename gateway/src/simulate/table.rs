@@ -49,7 +49,8 @@ pub fn table(comparison: &Comparison) -> String {
     text
 }
 
-fn millis(value: f64) -> String {
+/// Milliseconds with as many digits as matter.
+pub(super) fn millis(value: f64) -> String {
     match value {
         small if small < 10.0 => format!("{small:.2}"),
         medium if medium < 100.0 => format!("{medium:.1}"),
@@ -57,7 +58,8 @@ fn millis(value: f64) -> String {
     }
 }
 
-fn percent(share: f64) -> String {
+/// A share in per cent, with as many digits as matter.
+pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
         0.0 => "0 %".into(),
         tiny if tiny < 0.1 => format!("{tiny:.3} %"),
