@@ -57,8 +57,10 @@ export!(IpHash);
 mod tests {
     use std::net::IpAddr;
 
-    use pointsman_policy::Choice;
-    use pointsman_policy::testing::{backends, gateway, members, numbers, policy, rows};
+    use pointsman_policy::testing::{
+        assert_shares, backends, chosen, gateway, members, numbers, policy, request, rows,
+    };
+    use pointsman_policy::{Choice, Random};
 
     use super::IpHash;
 
@@ -111,6 +113,22 @@ mod tests {
                 _ => panic!("{address} has nowhere to go"),
             };
             assert_eq!(order(&without_2, &address, 1), [moved], "{address}");
+        }
+    }
+
+    #[test]
+    fn shares_of_any_networks_follow_the_weights() {
+        let mut random = Random::new(9, &request(1));
+        for weights in [&[1; 7][..], &[1, 2, 5]] {
+            let policy = born(weights, &[]);
+            let mut found = [vec![0; weights.len()], vec![0; weights.len()]];
+            for _ in 0..40_000 {
+                let [v6, v4] = [random.bits().to_be_bytes(), random.bits().to_be_bytes()];
+                found[0][chosen(policy.pick_for(&v4[..4], &[])) as usize] += 1;
+                found[1][chosen(policy.pick_for(&[v6, v4].concat(), &[])) as usize] += 1;
+            }
+            let shares: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
+            found.iter().for_each(|found| assert_shares(found, &shares));
         }
     }
 
