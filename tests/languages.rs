@@ -24,7 +24,7 @@ use pointsman::upstream::{Backend, Candidates};
 #[allow(dead_code, unreachable_pub, unused_imports, reason = "the scenarios use the rest")]
 mod harness;
 
-use harness::{Load, backends, eventually, gateway, guest};
+use harness::{Load, backends, eventually, gateway, guest, pointsman};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
@@ -225,6 +225,28 @@ fn rust() {
         fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING), record(&built.bytes)).unwrap();
     }
     holds("rust", &built);
+    tells_what_is_wrong_with_an_option(&built.bytes);
+}
+
+/// The operator reads which option is wrong, how, and where it stands.
+fn tells_what_is_wrong_with_an_option(bytes: &[u8]) {
+    let [a] = backends(["a"]);
+    for (option, words) in [
+        ("penalty = \"high\"", "penalty: expected a whole number from 0 to 4294967295, found \"high\""),
+        ("penalties = 3", "there is no option `penalties`; there are `penalty`"),
+        ("penalty = 5000", "`penalty` is 5000: a whole number from 0 to 1000 is wanted"),
+    ] {
+        let plan = gateway()
+            .file("policies/mine.wasm", bytes)
+            .upstream("api", [&a])
+            .policy(&format!("{{ use = \"mine\", {option} }}"))
+            .write();
+        let checked = pointsman(&["check", "-c", &plan.path().display().to_string()]);
+        assert_eq!(checked.code, 1, "{checked:?}");
+        for part in [words, &format!("{{ use = \"mine\", {option} }}")] {
+            assert!(checked.stderr.contains(part), "{part}: {checked:?}");
+        }
+    }
 }
 
 #[test]
