@@ -37,7 +37,10 @@ fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
     names.sort();
     names.dedup();
 
-    trial.tries(format!("values of wrong types and sizes for {names:?}, unknown and odd names"));
+    trial.tries(match names.join("`, `") {
+        none if none.is_empty() => "unknown and odd names, with values of any type".to_owned(),
+        known => format!("values of wrong types and sizes for `{known}`, unknown and odd names"),
+    });
 
     let mut count = Count::default();
     for options in variants(&known, &names) {

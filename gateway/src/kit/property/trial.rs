@@ -3,7 +3,7 @@
 use super::{Found, Property, Trial};
 use crate::kit::fleet::Fleet;
 use crate::kit::subject::Stopped;
-use crate::policy::try_out;
+use crate::policy::{BirthError, TrialError, try_out};
 
 pub(super) const TRIAL: Property = Property {
     name: "trial",
@@ -19,6 +19,18 @@ fn examine(trial: &mut Trial<'_>) -> Result<Found, Stopped> {
     ));
     let subject = trial.subject;
     let report = try_out(&subject.policy, &subject.birth(Fleet::of(CANDIDATES).candidates()));
-    let report = report.map_err(|error| Stopped(error.to_string()))?;
+    let report = report.map_err(|error| Stopped(told(&error, &subject.wishes.options)))?;
     Ok(Found::Expected(format!("{} picks, as the gateway asks them before a policy serves", report.picks)))
+}
+
+/// What went wrong; and what a policy may lack that cannot do without options.
+fn told(error: &TrialError, options: &str) -> String {
+    match error {
+        TrialError::Birth(BirthError::Refused(_)) if options == "{}" => {
+            format!(
+                "{error}\nif it needs options, give it some, as in the configuration: --options '{{ name = 1 }}'"
+            )
+        }
+        _ => error.to_string(),
+    }
 }
