@@ -20,10 +20,12 @@ mod request;
 mod subject;
 mod world;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use card::{Card, Check, Verdict};
 
+use crate::policy::recording::Recording;
 use crate::policy::{Engine, Limits, Policy};
 use subject::Subject;
 
@@ -40,6 +42,8 @@ pub struct Wishes {
     pub only: Vec<String>,
     /// Properties that the author knows the policy does not have: tried and told, but no failure.
     pub accepted: Vec<String>,
+    /// Recorded picks that shall come out the same.
+    pub recording: Option<Arc<Recording>>,
 }
 
 impl Default for Wishes {
@@ -50,6 +54,7 @@ impl Default for Wishes {
             limits: Limits::default(),
             only: Vec::new(),
             accepted: Vec::new(),
+            recording: None,
         }
     }
 }

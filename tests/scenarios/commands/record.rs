@@ -42,6 +42,47 @@ fn a_recorded_policy_makes_the_same_choices_again() {
 }
 
 #[test]
+fn a_policy_is_tested_by_what_was_recorded() {
+    let [a, b, c] = backends(["a", "b", "c"]);
+    let policy = "{ use = \"random\", choices = 2 }";
+    let gateway = gateway().upstream("api", [&a, &b, &c]).policy(policy).start();
+    let (_, file) = recorded(&gateway, &[]);
+    let test =
+        |policy: &str| pointsman(&["policy", "test", policy, "--only", "trial,replay", "--replay", &file]);
+
+    let same = test("random");
+    assert_eq!(same.code, 0, "{same:?}");
+    assert!(same.stdout.contains("recorded picks, the same choices"), "{same:?}");
+    let other = test("round_robin");
+    assert_eq!(other.code, 1, "{other:?}");
+    assert!(other.stdout.contains("FAILED  replay") && other.stdout.contains(" instead of "), "{other:?}");
+    let accepted =
+        pointsman(&["policy", "test", "p2c", "--only", "replay", "--accept", "replay", "--replay", &file]);
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+}
+
+#[test]
+fn a_recording_that_is_none_is_refused_before_anything_is_tried() {
+    let plan = gateway().file("picks.jsonl", "{\"recording\":99}\n");
+    let file = plan.folder().join("picks.jsonl").display().to_string();
+    for (file, code) in [(file.as_str(), 1), ("nowhere.jsonl", 3)] {
+        let finished = pointsman(&["policy", "test", "random", "--replay", file]);
+        assert_eq!(finished.code, code, "{finished:?}");
+        assert!(finished.stderr.contains(file) && finished.stdout.is_empty(), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_recording_that_ends_early_says_why() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    let file = gateway.file("picks.jsonl").display().to_string();
+    let finished = under_load(&gateway, &["policy", "record", "-n", "1000000", "--for", "1", "-o", &file]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.stderr.contains("no more came in time"), "{finished:?}");
+}
+
+#[test]
 fn the_gateway_goes_on_after_a_recording_and_records_again() {
     let [a, b] = backends(["a", "b"]);
     let gateway = gateway().upstream("api", [&a, &b]).start();

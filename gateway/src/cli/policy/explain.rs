@@ -94,8 +94,9 @@ fn show(json: &str, as_json: bool) -> Code {
             "{:>4}  {:<28} {:>6} {:>9} {:>11.3} {:>9.3} {:>7.2} %",
             candidate["rank"].as_u64().map_or_else(|| "-".to_owned(), |rank| rank.to_string()),
             text(&candidate["name"]),
-            candidate["weight"],
-            candidate["in_flight"],
+            // As text: a JSON value does not mind the width of a column.
+            text(&candidate["weight"]),
+            text(&candidate["in_flight"]),
             millis("latency_us"),
             millis("age_us"),
             candidate["failures_ppm"].as_f64().unwrap_or_default() / 1e4,

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -36,6 +36,7 @@ pub(super) fn record(asked: &Record, config: &Path) -> Code {
     let Record { upstream, requests, seconds, headers, output } = asked;
     let patience = Duration::from_secs(*seconds);
     let wish = Wish { upstream: upstream.clone(), requests: *requests, patience, headers: *headers };
+    let began = Instant::now();
     let text = match command(config, "/record", &wish) {
         Ok(text) => text,
         Err(code) => return code,
@@ -59,6 +60,14 @@ pub(super) fn record(asked: &Record, config: &Path) -> Code {
         header.version,
         header.upstream
     );
+    if (picks as u64) < *requests {
+        let why = if began.elapsed() < patience {
+            "the configuration or a policy file changed meanwhile, or the recording was full"
+        } else {
+            "no more came in time, see `--for`"
+        };
+        eprintln!("fewer than the {requests} that were asked for: {why}");
+    }
     Code::Done
 }
 

@@ -1,6 +1,8 @@
 //! `pointsman policy test`
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +11,7 @@ use super::{Code, Named, engine};
 use crate::kit::{self, Wishes};
 use crate::observe::{Log, Target};
 use crate::policy::Limits;
+use crate::policy::recording::Recording;
 
 #[derive(Args)]
 pub(in crate::cli) struct Test {
@@ -29,6 +32,10 @@ pub(in crate::cli) struct Test {
     /// Tell, but do not fail, where the policy lacks these properties by intention
     #[arg(long, value_name = "PROPERTIES", value_delimiter = ',', value_parser = property)]
     accept: Vec<String>,
+    /// Make the picks of this recording again, too: every choice must be the recorded one. The
+    /// recorded policy has its recorded options unless `--options` says otherwise
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     /// Wall clock that a pick may take, in milliseconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 10)]
     pick_deadline: u64,
@@ -60,6 +67,17 @@ fn property(name: &str) -> Result<String, String> {
     Err(format!("there is no such property; there are {}", known.join(", ")))
 }
 
+fn recording(file: &Path) -> Result<Recording, Code> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        eprintln!("cannot read `{}`: {error}", file.display());
+        Code::System
+    })?;
+    Recording::read(&text).map_err(|why| {
+        eprintln!("`{}`: {why}", file.display());
+        Code::Refused
+    })
+}
+
 pub(super) fn test(asked: &Test) -> Code {
     tested(asked).unwrap_or_else(|code| code)
 }
@@ -77,6 +95,7 @@ fn tested(asked: &Test) -> Result<Code, Code> {
         limits,
         only: asked.only.clone(),
         accepted: asked.accept.clone(),
+        recording: asked.replay.as_deref().map(recording).transpose()?.map(Arc::new),
     };
     // What the policy says about itself when it gives up: a panic's text is the best of hints.
     let _log = Log::start(tracing::Level::ERROR, &Target::Stderr);

@@ -9,6 +9,7 @@ mod extremes;
 mod memory;
 mod options;
 mod recovery;
+mod replay;
 mod requests;
 mod retries;
 mod sizes;
@@ -70,6 +71,7 @@ pub(super) const ALL: &[Property] = &[
     state::STATE,
     memory::MEMORY,
     cost::COST,
+    replay::REPLAY,
 ];
 
 impl Property {
