@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
@@ -49,6 +49,16 @@ fn built(language: &str, tools: &[&str]) -> Option<Built> {
 }
 
 fn built_with(language: &str, tools: &[&str], settings: &[(&str, &str)]) -> Option<Built> {
+    built_from(language, tools, settings, |_| ())
+}
+
+/// What `policy new` makes, changed by `change` before it is built.
+fn built_from(
+    language: &str,
+    tools: &[&str],
+    settings: &[(&str, &str)],
+    change: impl FnOnce(&Path),
+) -> Option<Built> {
     let missing: Vec<_> = tools.iter().filter(|tool| !installed(tool)).collect();
     if !missing.is_empty() {
         let wanted = env::var("POINTSMAN_LANGUAGES").unwrap_or_default();
@@ -56,9 +66,14 @@ fn built_with(language: &str, tools: &[&str], settings: &[(&str, &str)]) -> Opti
         eprintln!("skipped: {language}, because {missing:?} is not there");
         return None;
     }
+    // One after the other: to cargo all of them are the same crate, which it builds again only if its files
+    // are younger than the last build.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = (language == "rust").then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     let folder = tempfile::tempdir().unwrap();
     let pointsman = env!("CARGO_BIN_EXE_pointsman");
     run(Command::new(pointsman).current_dir(&folder).args(["policy", "new", "--lang", language, "mine"]));
+    change(&folder.path().join("mine"));
     if let Some(modules) = node_modules() {
         std::os::unix::fs::symlink(modules, folder.path().join("mine/node_modules")).unwrap();
     }
@@ -226,6 +241,37 @@ fn rust() {
     }
     holds("rust", &built);
     tells_what_is_wrong_with_an_option(&built.bytes);
+}
+
+/// What `policy new` makes for Rust, with a mistake in `pick` that one request in the world brings out.
+#[test]
+fn a_panic_in_rust_costs_no_request_and_its_words_reach_the_log() {
+    let begins = "fn pick(&mut self, request: &Request) -> Choice {";
+    let mistake = format!(
+        "{begins}\nassert_ne!(request.body_length, Some({}), \"nobody thought of this\");",
+        guest::POISON
+    );
+    let Some(built) = built_from("rust", &["cargo", "rustup"], &[], |folder| {
+        let file = folder.join("src/lib.rs");
+        let source = fs::read_to_string(&file).unwrap();
+        assert!(source.contains(begins), "{source}");
+        fs::write(&file, source.replace(begins, &mistake)).unwrap();
+    }) else {
+        return;
+    };
+    let [a, b] = backends(["a", "b"]);
+    let gateway = gateway()
+        // On a busy machine a panic that is cut while it speaks would be another kind of fault.
+        .section("[sandbox]\npick_deadline = \"1s\"")
+        .file("policies/mine.wasm", &built.bytes)
+        .upstream("api", [&a, &b])
+        .policy("mine")
+        .start();
+
+    assert_eq!(gateway.ask(&guest::poison()).status(), 200);
+    assert_eq!(gateway.faults("api", "trap"), 1);
+    gateway.says("panicked at src/lib.rs");
+    gateway.says("nobody thought of this");
 }
 
 /// The operator reads which option is wrong, how, and where it stands.
