@@ -12,6 +12,9 @@
 //!   and for 3 more after each single request that fails again, up to 30: who fails at once is not fast.
 //! - Response times lie when work is uneven. So only candidates that are not among the busiest
 //!   40 % of those seen lately are compared by the cost; if all are, the least busy one is taken.
+//! - While it is quiet (two thirds are idle) little is gained by a choice: among the idle that answer
+//!   about as fast as the fastest of them, a draw by weight decides. So a quiet upstream is spread over its
+//!   backends, and all of them stay known.
 //! - Who joined lately is looked at more and more often: it is not flooded.
 
 mod joining;
@@ -39,6 +42,10 @@ const PAUSED: f64 = 1_000.0;
 /// What of the mean age of the requests in flight counts as the response time. On a healthy backend a single
 /// long request is older than the mean now and then: that is no news. One that stalls gets there soon.
 const AGE_COUNTS: f64 = 0.5;
+/// Idle candidates are as good as the best one up to so many times its response time,
+const AS_GOOD: f64 = 1.25;
+/// and up to so much more, microseconds: nobody notices it.
+const UNNOTICED: f64 = 500.0;
 /// In a scan so many are asked for age and failures one by one; after that the columns are cheaper.
 const SETTLED_ONE_BY_ONE: u32 = 2;
 /// A scan of more would take longer than a policy has.
@@ -268,7 +275,7 @@ impl Adaptive {
 
     /// Age and failures are asked for as late as can be: they can only raise a cost, so the
     /// least of the costs without them is the least of all if it does not grow by them.
-    fn choose(&mut self, begin: usize) -> Option<u32> {
+    fn choose(&mut self, begin: usize) -> Option<Seen> {
         let mut settled = 0;
         loop {
             let Some(place) = self.least(begin) else {
@@ -280,7 +287,7 @@ impl Adaptive {
                 continue;
             };
             if self.seen[place].exact {
-                return Some(self.seen[place].index);
+                return Some(self.seen[place]);
             }
             if self.scans && settled == SETTLED_ONE_BY_ONE {
                 self.settle_all();
@@ -289,6 +296,30 @@ impl Adaptive {
             }
             settled += 1;
         }
+    }
+
+    /// While it is quiet, one of all that are idle and answer about as fast as any of them; those that
+    /// fail do not. Else the best one: the more there is to do, the more it knows.
+    fn spread(&self, best: Seen, random: &mut Random) -> u32 {
+        let idle = || self.seen.iter().filter(|seen| seen.in_flight == 0 && seen.class <= self.limit);
+        if best.in_flight > 0 || 3 * idle().count() <= 2 * self.seen.len() {
+            return best.index;
+        }
+        let shortest = f64::from(idle().map(|seen| seen.latency).min().unwrap_or(0));
+        let longest = (shortest * AS_GOOD).max(shortest + UNNOTICED);
+        let as_good = || idle().filter(|seen| f64::from(seen.latency) <= longest);
+        let sum: f64 = as_good().map(|seen| self.weight(seen)).sum();
+        let mut left = sum * random.below(1 << 32) as f64 / (1u64 << 32) as f64;
+        let drawn = as_good().find(|seen| {
+            left -= self.weight(seen);
+            left < 0.0
+        });
+        drawn.filter(|seen| stats::failures_of(seen.index) == 0).map_or(best.index, |seen| seen.index)
+    }
+
+    /// Weight over mean weight. Those that were drawn were drawn by weight.
+    fn weight(&self, seen: &Seen) -> f64 {
+        if self.scans { self.shares.get(seen.index as usize).map_or(1.0, |share| 1.0 / share) } else { 1.0 }
     }
 
     fn settle(&mut self, place: usize) {
@@ -350,9 +381,10 @@ impl Policy for Adaptive {
         self.look(request, &request::tried(request), &mut random);
         self.compare();
         let begin = random.below(self.seen.len() as u64) as usize;
-        let Some(index) = self.choose(begin) else {
+        let Some(best) = self.choose(begin) else {
             return Choice::Abstain;
         };
+        let index = self.spread(best, &mut random);
         if !self.scans {
             self.remember();
         }
