@@ -10,6 +10,7 @@
 //!   already contains the waiting, and requests in flight are a fact.
 //! - Failures count as requests in flight. Who failed three times in a row is left alone for 3 seconds,
 //!   and for 3 more after each single request that fails again, up to 30: who fails at once is not fast.
+//!   Where half of them fail it stays at 3, so that whoever is back first is not alone for long.
 //! - Response times lie when work is uneven. So only candidates that are not among the busiest
 //!   40 % of those seen lately are compared by the cost; if all are, the least busy one is taken.
 //! - While it is quiet (two thirds are idle) little is gained by a choice: among the idle that answer
@@ -21,6 +22,7 @@ mod joining;
 mod window;
 
 use joining::Joining;
+use pointsman_policy::stats::Detail;
 use pointsman_policy::{
     Backend, Choice, Explain, Known, Line, Policy, Random, Request, Span, export, request, stats,
 };
@@ -31,6 +33,8 @@ use window::{Window, class};
 const FAILURE_COST: f64 = 20.0;
 /// The share of failures after one that came alone, parts per million.
 const SINGLE: u32 = 50_000;
+/// From this share of failures on a backend fails, parts per million.
+const FAILING: u32 = 200_000;
 /// So many failures in a row are no bad luck, and response times say nothing about such a backend.
 const STREAK: u32 = 3;
 /// It is given one request after this time, microseconds, and with each failure the time grows by as much.
@@ -123,8 +127,7 @@ impl Seen {
     }
 
     /// Takes the age of what it works on and its failures into the cost, which only grows by it.
-    /// `usual` is the mean response time of all, `now` the gateway's time; all in microseconds.
-    fn settle(&mut self, age: u32, failures: u32, usual: f64, now: u64) {
+    fn settle(&mut self, age: u32, failures: u32, others: Others, now: u64) {
         let mut latency = f64::from(self.latency);
         if self.in_flight > 0 {
             latency = latency.max(AGE_COUNTS * f64::from(age));
@@ -134,8 +137,8 @@ impl Seen {
             if detail.failures_in_a_row < STREAK {
                 self.load *= penalty(failures);
             } else {
-                latency = latency.max(usual);
-                if now.saturating_sub(detail.last_used) < pause(detail.failures_in_a_row) {
+                latency = latency.max(others.usual);
+                if is_paused(&detail, others, now) {
                     self.load *= PAUSED;
                     self.class = u16::MAX;
                 }
@@ -145,6 +148,15 @@ impl Seen {
         self.cost = latency * self.load * self.load;
         self.exact = true;
     }
+}
+
+/// What one that fails is compared with; microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Others {
+    /// Their mean response time.
+    usual: f64,
+    /// Where half of them fail, all may be well again at any moment, and one alone must not bear it for long.
+    longest_pause: u64,
 }
 
 /// The class of so many requests in flight for the weight.
@@ -158,9 +170,10 @@ fn penalty(failures: u32) -> f64 {
     1.0 + FAILURE_COST * 1e-6 * f64::from(failures.saturating_sub(SINGLE))
 }
 
-/// How long a backend is left alone after so many failures in a row, microseconds.
-fn pause(in_a_row: u32) -> u64 {
-    (PAUSE * (u64::from(in_a_row.max(STREAK) - STREAK) + 1)).min(PAUSE_MAX)
+/// Is a backend left alone that failed so often in a row?
+fn is_paused(detail: &Detail, others: Others, now: u64) -> bool {
+    let pause = PAUSE * (u64::from(detail.failures_in_a_row.max(STREAK) - STREAK) + 1);
+    now.saturating_sub(detail.last_used) < pause.min(others.longest_pause)
 }
 
 struct Adaptive {
@@ -314,7 +327,16 @@ impl Adaptive {
             left -= self.weight(seen);
             left < 0.0
         });
-        drawn.filter(|seen| stats::failures_of(seen.index) == 0).map_or(best.index, |seen| seen.index)
+        drawn.filter(|seen| self.is_fit(seen.index)).map_or(best.index, |seen| seen.index)
+    }
+
+    /// Did it not fail of late, or is it time to see whether it still does?
+    fn is_fit(&self, index: u32) -> bool {
+        if stats::failures_of(index) <= SINGLE {
+            return true;
+        }
+        let detail = stats::detail_of(index);
+        detail.failures_in_a_row >= STREAK && !is_paused(&detail, self.others(stats::failures_of), self.now)
     }
 
     /// Weight over mean weight. Those that were drawn were drawn by weight.
@@ -326,17 +348,25 @@ impl Adaptive {
         let Seen { index, in_flight, .. } = self.seen[place];
         let age = if in_flight > 0 { stats::age_of(index) } else { 0 };
         let failures = stats::failures_of(index);
-        let usual = if failures > 0 { usual(&self.seen) } else { 0.0 };
-        self.seen[place].settle(age, failures, usual, self.now);
+        let others = if failures > 0 { self.others(stats::failures_of) } else { Others::default() };
+        self.seen[place].settle(age, failures, others, self.now);
     }
 
     fn settle_all(&mut self) {
         let (ages, failures) = (stats::age(), stats::failures());
-        let usual = usual(&self.seen);
+        let of = |column: &[u32], index: u32| column.get(index as usize).copied().unwrap_or(0);
+        let others = self.others(|index| of(&failures, index));
         for seen in self.seen.iter_mut().filter(|seen| !seen.exact) {
-            let of = |column: &[u32]| column.get(seen.index as usize).copied().unwrap_or(0);
-            seen.settle(of(&ages), of(&failures), usual, self.now);
+            seen.settle(of(&ages, seen.index), of(&failures, seen.index), others, self.now);
         }
+    }
+
+    fn others(&self, failures: impl Fn(u32) -> u32) -> Others {
+        let count = self.seen.len();
+        let sum: f64 = self.seen.iter().map(|seen| f64::from(seen.latency)).sum();
+        let failing = self.seen.iter().filter(|seen| failures(seen.index) > FAILING).count();
+        let longest_pause = if 2 * failing >= count { PAUSE } else { PAUSE_MAX };
+        Others { usual: sum / count.max(1) as f64, longest_pause }
     }
 
     /// Keeps the best for the next pick.
@@ -404,11 +434,6 @@ impl Explain for Adaptive {
         });
         words.collect::<Vec<_>>().join(", ")
     }
-}
-
-/// The mean response time of those that are looked at, microseconds.
-fn usual(seen: &[Seen]) -> f64 {
-    seen.iter().map(|seen| f64::from(seen.latency)).sum::<f64>() / seen.len().max(1) as f64
 }
 
 export!(Adaptive, explain);

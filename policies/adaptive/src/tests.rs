@@ -74,6 +74,21 @@ fn who_fails_or_is_busy_gets_no_part_of_what_is_spread() {
 }
 
 #[test]
+fn a_quiet_upstream_finds_out_who_is_well_again() {
+    const SECOND: u64 = 1_000_000;
+    let failing = Detail { failures_in_a_row: 50, last_used: 100 * SECOND, ..detail() };
+    gateway(|gateway| gateway.details = vec![failing, detail(), detail(), detail()]);
+    measured(&[20_000; 4], &[0; 4], &[0; 4], &[900_000, 0, 0, 0]);
+    let mut policy = born(PLAIN, &[1; 4]);
+    let mut tries = |after: u64| {
+        let at = |n: u32| Request { now: (100 + after) * SECOND, ..request(n << 20) };
+        (0..400).filter(|n| policy.pick(&at(*n)) == Choice::Backend(0)).count()
+    };
+    assert_eq!((tries(0), tries(29)), (0, 0));
+    assert!(tries(30) > 50, "it is one of four");
+}
+
+#[test]
 fn asking_late_finds_what_asking_for_all_would() {
     let mut random = Random::new(7, &request(7));
     for round in 0..5_000 {
@@ -157,7 +172,11 @@ fn who_fails_again_and_again_is_tried_now_and_then() {
         assert_ne!(pick(pause - 1), 0, "{in_a_row}");
         assert_eq!(pick(pause), 0, "{in_a_row}: once, then it was just used");
     }
-    measured(&[1, 10_000, 40_000], &[0; 3], &[0; 3], &[10_000, 0, 0]);
+    measured(&[1, 1_000, 1_000], &[0, 2, 2], &[0; 3], &[900_000, 900_000, 0]);
+    failing(1_000);
+    assert_ne!(pick(2), 0);
+    assert_eq!(pick(3), 0, "most fail, and may all be well again");
+    measured(&[1, 10_000, 40_000], &[1; 3], &[0; 3], &[10_000, 0, 0]);
     assert_eq!(pick(30), 1, "nobody knows how fast it is: as all in the mean");
 }
 
