@@ -332,11 +332,15 @@ impl Adaptive {
 
     /// Did it not fail of late, or is it time to see whether it still does?
     fn is_fit(&self, index: u32) -> bool {
-        if stats::failures_of(index) <= SINGLE {
+        let failures = stats::failures_of(index);
+        if failures == 0 {
             return true;
         }
         let detail = stats::detail_of(index);
-        detail.failures_in_a_row >= STREAK && !is_paused(&detail, self.others(stats::failures_of), self.now)
+        if detail.failures_in_a_row < STREAK {
+            return failures <= SINGLE;
+        }
+        !is_paused(&detail, self.others(stats::failures_of), self.now)
     }
 
     /// Weight over mean weight. Those that were drawn were drawn by weight.
