@@ -17,8 +17,9 @@ pub struct Plan {
     upstreams: Vec<(String, Vec<String>)>,
 }
 
-/// A gateway with one worker, one listener on a free port of 127.0.0.1, and no access log, unless
-/// told otherwise. Without a route, everything goes to its first upstream.
+/// A gateway with one worker, one listener on a free port of 127.0.0.1, no access log, and
+/// `round_robin` for its upstreams, unless told otherwise. Without a route, everything goes to its
+/// first upstream.
 pub fn gateway() -> Plan {
     let folder = tempfile::Builder::new().prefix("pointsman-").tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("policies")).expect("a folder for policies");
@@ -148,6 +149,9 @@ impl Plan {
         }
         for (name, lines) in &self.upstreams {
             let _ = writeln!(text, "\n[upstream.{name}]\n{}", lines.join("\n"));
+            if !lines.iter().flat_map(|lines| lines.lines()).any(|line| line.starts_with("policy")) {
+                text.push_str("policy = \"round_robin\"\n");
+            }
         }
         text
     }

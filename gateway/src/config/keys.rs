@@ -342,7 +342,12 @@ pub(super) static UPSTREAM: Section = section(
     "an upstream",
     &[
         key("backends", Backends, Required, "server"),
-        key("policy", Policy, Value("round_robin"), ""),
+        key(
+            "policy",
+            Policy,
+            Otherwise("`\"adaptive\"`, or `\"round_robin\"` with `mode = \"redirect\"`"),
+            "",
+        ),
         key("shadow", Policies, Otherwise("none"), ""),
         key("shadow_share", Share("0%", "100%"), Value("100%"), ""),
         key("canary", Canary, Otherwise("none"), ""),

@@ -101,7 +101,7 @@ fn a_key_that_is_not_written_has_the_default_of_the_table() {
     assert_eq!(config.limits.max_body, 1 << 30);
     assert_eq!(config.routes[0].max_body, 1 << 30);
     assert_eq!(config.sandbox.pick_deadline, Duration::from_millis(10));
-    assert_eq!((&*upstream.policy.name, upstream.tries), ("round_robin", None));
+    assert_eq!((&*upstream.policy.name, upstream.tries), ("adaptive", None));
     assert_eq!((upstream.connect_timeout, upstream.idle_connections), (Duration::from_secs(5), 64));
     assert_eq!((upstream.backends[0].weight, upstream.backends[0].down), (1, false));
     assert_eq!(config.routes[0].hosts, [HostPattern::Any]);

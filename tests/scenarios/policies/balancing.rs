@@ -1,9 +1,32 @@
-//! round_robin, random and weights.
+//! The default, round_robin, random and weights.
 
-use crate::harness::{backends, counts, gateway};
+use crate::harness::{backends, counts, eventually, gateway};
 
 #[test]
-fn round_robin_is_the_default_and_even() {
+fn adaptive_is_the_default_and_leaves_nobody_out() {
+    let all = backends(["a", "b", "c"]);
+    let gateway = gateway().upstream("api", &all).start();
+    gateway.rewrite(|text| text.replace("policy = \"round_robin\"\n", ""));
+    gateway.reload();
+
+    assert_eq!(gateway.policy("api")["name"], "adaptive");
+    eventually("each has its part", || {
+        gateway.get("/");
+        all.iter().all(|backend| backend.hits() > 20)
+    });
+}
+
+#[test]
+fn where_clients_are_sent_away_the_default_is_round_robin() {
+    let gateway = gateway().upstream("api", ["127.0.0.1:1"]).with("mode = \"redirect\"").start();
+    gateway.rewrite(|text| text.replace("policy = \"round_robin\"\n", ""));
+    gateway.reload();
+
+    assert_eq!(gateway.policy("api")["name"], "round_robin");
+}
+
+#[test]
+fn round_robin_is_even() {
     let [a, b, c] = backends(["a", "b", "c"]);
     let gateway = gateway().upstream("api", [&a, &b, &c]).start();
 
@@ -58,7 +81,7 @@ fn two_random_choices_avoid_the_busy_one() {
     let [a, b] = backends(["a", "b"]);
     let gateway = gateway().upstream("api", [&a, &b]).policy("{ use = \"random\", choices = 2 }").start();
     let _held = gateway.begin_get("/held");
-    crate::harness::eventually("one is busy", || a.held() + b.held() == 1);
+    eventually("one is busy", || a.held() + b.held() == 1);
 
     let idle = if a.held() == 1 { "b" } else { "a" };
     assert_eq!(gateway.picks(10), vec![idle; 10]);

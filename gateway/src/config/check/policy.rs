@@ -10,13 +10,28 @@ use crate::config::model::{Canary, CanaryRules, Policy};
 use crate::config::problems::Findings;
 use crate::template::Template;
 
+/// Who picks where nobody is named.
+const DEFAULT: &str = "adaptive";
+/// And where nothing is known of backends, because clients are sent to them.
+const DEFAULT_OF_REDIRECTS: &str = "round_robin";
+
 /// The policy of an upstream, its default, or none if it cannot be read.
 pub(super) fn policy(upstream: &Fields<'_>, findings: &mut Findings) -> Option<Policy> {
     if let Some(node @ Node { value: Value::Table(_), .. }) = upstream.get("policy") {
         return table(upstream, node, findings);
     }
-    let name = upstream.text("policy", findings)?;
-    Some(Policy { name: name_of(name, findings)?, options: Map::new(), place: name.place })
+    let (name, place) = match upstream.get("policy") {
+        Some(_) => {
+            let name = upstream.text("policy", findings)?;
+            (name_of(name, findings)?, name.place)
+        }
+        None => {
+            let redirects =
+                upstream.get("mode").and_then(Node::as_text).is_some_and(|mode| mode.text == "redirect");
+            (if redirects { DEFAULT_OF_REDIRECTS } else { DEFAULT }.into(), upstream.place)
+        }
+    };
+    Some(Policy { name, options: Map::new(), place })
 }
 
 /// The policies that are asked beside it.
