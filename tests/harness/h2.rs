@@ -17,6 +17,8 @@ pub enum End {
 pub struct H2 {
     wire: Wire,
     status: u16,
+    heads: usize,
+    pieces: usize,
 }
 
 pub const DATA: u8 = 0;
@@ -41,7 +43,7 @@ impl H2 {
     /// The same, with settings by number (RFC 9113 section 6.5.2).
     pub fn with_settings(mut wire: Wire, settings: &[(u16, u32)]) -> Self {
         wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        let mut client = Self { wire, status: 0 };
+        let mut client = Self { wire, status: 0, heads: 0, pieces: 0 };
         let bytes = |(number, value): &(u16, u32)| [&number.to_be_bytes()[..], &value.to_be_bytes()].concat();
         let _ = client.frame(SETTINGS, 0, 0, &settings.iter().flat_map(bytes).collect::<Vec<_>>());
         client
@@ -75,7 +77,13 @@ impl H2 {
 
     /// Takes a request back; whether the gateway still listens.
     pub fn reset(&mut self, stream: u32) -> bool {
-        self.frame(RST_STREAM, 0, stream, &8u32.to_be_bytes()).is_ok()
+        const CANCEL: u32 = 8;
+        self.reset_as(stream, CANCEL)
+    }
+
+    /// The same with another error code (RFC 9113 section 7).
+    pub fn reset_as(&mut self, stream: u32, code: u32) -> bool {
+        self.frame(RST_STREAM, 0, stream, &code.to_be_bytes()).is_ok()
     }
 
     /// Waits for the end of a stream, also when the connection is said to end after it.
@@ -90,32 +98,65 @@ impl H2 {
         }
     }
 
+    /// How many heads came so far on streams that were waited for: interim, final, trailers.
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+
+    /// How many pieces of bodies came so far on streams that were waited for.
+    pub fn pieces(&self) -> usize {
+        self.pieces
+    }
+
+    /// Waits for the next head on a stream; its status.
+    #[track_caller]
+    pub fn status_of(&mut self, stream: u32) -> u16 {
+        let heads = self.heads;
+        while self.heads == heads {
+            if let Some(end) = self.step(stream) {
+                assert_eq!(end, End::Answered(self.status), "a head");
+            }
+        }
+        self.status
+    }
+
     /// Waits for the end of a stream or of the connection.
     #[track_caller]
     pub fn end_of(&mut self, stream: u32) -> End {
         loop {
-            let Some(head) = self.wire.try_bytes(9) else { return End::Over(None) };
-            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-            let Some(payload) = self.wire.try_bytes(length) else { return End::Over(None) };
-            let (kind, flags, of) = (head[3], head[4], number(&head[5..]));
-            match kind {
-                SETTINGS | PING if flags & ACK == 0 => {
-                    let answer: &[u8] = if kind == PING { &payload } else { &[] };
-                    let _ = self.frame(kind, ACK, 0, answer);
-                }
-                GOAWAY => return End::Over(Some(number(&payload[4..]))),
-                RST_STREAM if of == stream => return End::Reset(number(&payload)),
-                HEADERS | DATA if of == stream => {
-                    if kind == HEADERS {
-                        self.status = status(&payload).unwrap_or(self.status);
-                    }
-                    if flags & END_STREAM != 0 {
-                        return End::Answered(self.status);
-                    }
-                }
-                _ => {}
+            if let Some(end) = self.step(stream) {
+                return end;
             }
         }
+    }
+
+    /// Takes one frame; the end of the stream or of the connection if it is that.
+    #[track_caller]
+    fn step(&mut self, stream: u32) -> Option<End> {
+        let Some(head) = self.wire.try_bytes(9) else { return Some(End::Over(None)) };
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let Some(payload) = self.wire.try_bytes(length) else { return Some(End::Over(None)) };
+        let (kind, flags, of) = (head[3], head[4], number(&head[5..]));
+        match kind {
+            SETTINGS | PING if flags & ACK == 0 => {
+                let answer: &[u8] = if kind == PING { &payload } else { &[] };
+                let _ = self.frame(kind, ACK, 0, answer);
+            }
+            GOAWAY => return Some(End::Over(Some(number(&payload[4..])))),
+            RST_STREAM if of == stream => return Some(End::Reset(number(&payload))),
+            HEADERS | DATA if of == stream => {
+                self.pieces += usize::from(kind == DATA);
+                if kind == HEADERS {
+                    self.heads += 1;
+                    self.status = status(&payload).unwrap_or(self.status);
+                }
+                if flags & END_STREAM != 0 {
+                    return Some(End::Answered(self.status));
+                }
+            }
+            _ => {}
+        }
+        None
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {

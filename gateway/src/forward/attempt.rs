@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::deadline::Deadline;
 use super::exchange::{Exchange, Timeouts, is_interim};
@@ -208,7 +208,7 @@ impl Story {
         let head = loop {
             let head = poll_fn(|cx| exchange.poll(method, cx)).await;
             match head {
-                Ok(head) if is_interim(head.status) => self.relay_interim(&head),
+                Ok(head) if is_interim(head.status) => self.relay_interim(head),
                 Ok(head) => break Ok(head),
                 Err(kind) => break Err(kind),
             }
@@ -329,17 +329,27 @@ impl Story {
         greeting
     }
 
-    /// 103 is for the client (RFC 8297), in HTTP/1.1 only; 100 was for us.
-    fn relay_interim(&self, head: &Head) {
-        if head.status == StatusCode::EARLY_HINTS && self.version == http::Version::HTTP_11 {
-            let mut text = b"HTTP/1.1 103 Early Hints\r\n".to_vec();
-            for (name, value) in &head.headers {
-                text.extend_from_slice(
-                    &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat(),
-                );
-            }
-            text.extend_from_slice(b"\r\n");
-            self.peer.send_interim(&text);
+    /// 103 is for the client (RFC 8297), unless it speaks HTTP/1.0; 100 was for us.
+    fn relay_interim(&self, mut head: Head) {
+        if head.status != StatusCode::EARLY_HINTS {
+            return;
+        }
+        // RFC 9110 section 8.6: there is no body, and who believes in one would wait for it.
+        head.headers.remove(header::CONTENT_LENGTH);
+        match &self.interim {
+            Some(interim) => interim.push(head.status, head.headers),
+            None if self.version == http::Version::HTTP_11 => self.peer.send_interim(&text_of(&head)),
+            None => {}
         }
     }
+}
+
+/// Early hints as they stand in HTTP/1.1.
+fn text_of(hints: &Head) -> Vec<u8> {
+    let mut text = b"HTTP/1.1 103 Early Hints\r\n".to_vec();
+    for (name, value) in &hints.headers {
+        text.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    text.extend_from_slice(b"\r\n");
+    text
 }

@@ -209,8 +209,8 @@ impl Relay {
         }
     }
 
-    /// Ends the attempt, and yields once before the error: on HTTP/2 hyper drops what it has not flushed
-    /// when a body fails, and the client shall see how far the backend came.
+    /// Ends the attempt, and yields once before the error: what was not flushed is dropped when a stream of
+    /// HTTP/2 is reset, and the client shall see how far the backend came.
     fn cut(&mut self, verdict: Verdict, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.attempt.end(verdict);
         if let Some(carrier) = self.carrier.take().filter(|_| verdict == Verdict::TimedOut) {

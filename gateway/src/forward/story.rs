@@ -21,7 +21,7 @@ use super::retry::{Failure, FailureKind, may_repeat};
 use super::target;
 use super::{InForce, Route, To, Upstream, Worker};
 use crate::limit::Presence;
-use crate::listen::{Incoming, Peer};
+use crate::listen::{Incoming, Interim, Peer};
 use crate::policy::Facts;
 use crate::stats::clock;
 
@@ -47,6 +47,8 @@ pub(super) struct Story {
     pub(super) in_force: Rc<InForce>,
     pub(super) facts: Facts,
     pub(super) version: Version,
+    /// Where answers before the answer go, if the request came by HTTP/2.
+    pub(super) interim: Option<Interim>,
     /// Was what came no request? Then nothing is known of it.
     pub(super) unreadable: bool,
     pub(super) route: Option<Arc<Route>>,
@@ -90,6 +92,7 @@ impl Story {
             in_force,
             facts: Facts::default(),
             version: Version::HTTP_11,
+            interim: None,
             unreadable: false,
             route: None,
             upstream: 0,
@@ -118,6 +121,7 @@ impl Story {
     pub(super) fn receive(&mut self, request: Request<Incoming>) -> Result<RequestBody, Refusal> {
         let (parts, incoming) = request.into_parts();
         self.version = parts.version;
+        self.interim = incoming.interim();
         let length = incoming.declared();
         let mut body = RequestBody::new(incoming);
         self.declares_length = length.is_some();

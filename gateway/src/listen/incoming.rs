@@ -1,14 +1,17 @@
 //! The body of a request, whichever version of HTTP it comes by.
 
 use std::fmt;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
-use http_body::{Body, Frame};
+use h2::RecvStream;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderValue};
+use http_body::Frame;
 use thiserror::Error;
+
+use super::http2::Interim;
 
 /// A body that is cut, or not framed as it should be.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -37,7 +40,15 @@ enum Kind {
     /// None yet; the client asked for another protocol, whose bytes would follow.
     Upgrade(Rc<dyn Source>),
     Http1(Rc<dyn Source>),
-    Http2(hyper::body::Incoming),
+    Http2(Box<Http2>),
+}
+
+/// The body of a request that came by HTTP/2.
+struct Http2 {
+    stream: RecvStream,
+    interim: Interim,
+    /// The client waits for a word of ours.
+    expects_continue: bool,
 }
 
 impl fmt::Debug for Kind {
@@ -64,11 +75,14 @@ impl Incoming {
         Self { kind: Kind::Upgrade(source), declared }
     }
 
-    pub(super) fn http2(incoming: hyper::body::Incoming, headers: &HeaderMap) -> Self {
-        // Only of an empty body it is not known without a look whether its length was declared.
-        let length = incoming.size_hint().exact();
-        let declared = length.filter(|length| *length > 0 || headers.contains_key(header::CONTENT_LENGTH));
-        Self { kind: Kind::Http2(incoming), declared }
+    /// `headers` are those of its request.
+    pub(super) fn http2(stream: RecvStream, headers: &HeaderMap, interim: Interim) -> Self {
+        // `h2` has seen to it that it is a number, and compares the body with it.
+        let declared =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        let expects_continue = headers.get(header::EXPECT).is_some_and(expects);
+        Self { kind: Kind::Http2(Box::new(Http2 { stream, interim, expects_continue })), declared }
     }
 
     /// Its length in bytes, if the client declared it.
@@ -98,7 +112,7 @@ impl Incoming {
         match &self.kind {
             Kind::Empty | Kind::Upgrade(_) => true,
             Kind::Http1(source) => source.is_ended(),
-            Kind::Http2(incoming) => incoming.is_end_stream(),
+            Kind::Http2(http2) => http2.stream.is_end_stream(),
         }
     }
 
@@ -107,9 +121,38 @@ impl Incoming {
         match &mut self.kind {
             Kind::Empty | Kind::Upgrade(_) => Poll::Ready(None),
             Kind::Http1(source) => source.poll_frame(cx),
-            Kind::Http2(incoming) => {
-                Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|_| Malformed)))
-            }
+            Kind::Http2(http2) => http2.poll_frame(cx),
         }
+    }
+
+    /// Where answers before the answer go (RFC 9110 section 15.2), if the request came by HTTP/2.
+    #[must_use]
+    pub fn interim(&self) -> Option<Interim> {
+        match &self.kind {
+            Kind::Http2(http2) => Some(http2.interim.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Http2 {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Malformed>>> {
+        let Poll::Ready(data) = self.stream.poll_data(cx) else {
+            if std::mem::take(&mut self.expects_continue) {
+                self.interim.push(StatusCode::CONTINUE, HeaderMap::new());
+            }
+            return Poll::Pending;
+        };
+        let frame = match data {
+            Some(Ok(data)) => {
+                // What is handed on makes room for as much. It fails only when the stream is over.
+                let _ = self.stream.flow_control().release_capacity(data.len());
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            Some(Err(error)) => Err(error),
+            None => ready!(self.stream.poll_trailers(cx)),
+        };
+        // A stream that its client takes back has no end, only a body that is cut.
+        Poll::Ready(frame.map(|trailers| trailers.map(Frame::trailers)).map_err(|_| Malformed).transpose())
     }
 }

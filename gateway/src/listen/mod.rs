@@ -2,7 +2,7 @@
 //! goes to a handler, and what the handler answers goes back.
 //!
 //! HTTP/1.1 is the gateway's own (`http1`): one task a connection, no buffer while it is idle,
-//! and every refusal in words. HTTP/2 is hyper's.
+//! and every refusal in words. HTTP/2 (`http2`) is that of the crate `h2`: one task a connection, one a stream.
 
 mod accept;
 mod capacity;
@@ -23,6 +23,7 @@ mod unreadable;
 pub use accept::{Desk, Handed, serve};
 pub use capacity::Capacity;
 pub use connection::{Handler, Settings};
+pub use http2::Interim;
 pub use incoming::{Incoming, Malformed};
 pub use inherited::Inherited;
 pub use peer::Peer;

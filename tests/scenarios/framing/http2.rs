@@ -177,3 +177,102 @@ fn a_head_above_the_limit_is_refused() {
     is_refused(&client.end_of(1), "10 kB of head");
     assert_eq!(a.hits(), 0);
 }
+
+#[test]
+fn a_fragment_never_reaches_http_1_1() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.get(1, "/a#/../b", &[]);
+    client.end_of(1);
+
+    assert!(a.requests().iter().all(|request| request.target() == "/a"), "{:?}", a.requests());
+}
+
+#[test]
+fn trailers_above_the_limit_go_no_further() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().section("[limits]\nmax_head = \"8k\"").upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+    client.request(1, "POST", "/", &[], false);
+    client.data(1, b"hello", false);
+    client.headers(1, &[("x-long", &"x".repeat(10_000))], true);
+    client.end_of(1);
+
+    assert!(a.requests().iter().all(|request| request.trailers.is_empty()), "{:?}", a.requests());
+}
+
+#[test]
+fn two_lengths_are_refused_even_if_they_agree() {
+    let (a, gateway) = started();
+    for second in ["5", "6"] {
+        let mut client = H2::on(gateway.client());
+        client.request(1, "POST", "/", &[("content-length", "5"), ("content-length", second)], false);
+        client.data(1, b"hello", true);
+        is_refused(&client.end_of(1), second);
+    }
+    assert_eq!(a.connections(), 0);
+}
+
+#[test]
+fn an_answer_to_head_has_no_body_even_if_it_is_the_gateways_own() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().route("path = \"/only\"\nupstream = \"api\"").upstream("api", [&a]).start();
+    let mut client = H2::on(gateway.client());
+    for (stream, path, status) in [(1, "/only", 200), (3, "/other", 404)] {
+        client.request(stream, "HEAD", path, &[], true);
+        let heads = client.heads();
+        assert_eq!((client.end_of(stream), client.pieces()), (End::Answered(status), 0), "{path}");
+        assert_eq!(client.heads(), heads + 1);
+    }
+}
+
+#[test]
+fn max_forwards_ends_at_the_gateway() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    for (stream, method) in [(1, "OPTIONS"), (3, "TRACE")] {
+        client.request(stream, method, "/", &[("max-forwards", "0")], true);
+        assert_eq!(client.end_of(stream), End::Answered(200));
+    }
+    assert_eq!(a.hits(), 0);
+
+    client.request(5, "OPTIONS", "/", &[("max-forwards", "3"), ("via", "2.0 fred")], true);
+    client.end_of(5);
+    let request = a.only_request();
+    assert_eq!(
+        (request.field("max-forwards"), request.field("via")),
+        ("2".into(), "2.0 fred, 1.1 pointsman".into())
+    );
+}
+
+#[test]
+fn who_waits_for_a_continue_gets_it() {
+    let (a, gateway) = started();
+    let mut client = H2::on(gateway.client());
+    client.request(1, "POST", "/", &[("expect", "100-continue"), ("content-length", "5")], false);
+    assert_eq!(client.status_of(1), 100);
+    client.data(1, b"hello", true);
+
+    assert_eq!(client.end_of(1), End::Answered(200));
+    let request = a.only_request();
+    assert_eq!((request.text().as_str(), request.has("expect")), ("hello", false));
+}
+
+#[test]
+fn nothing_dodges_its_route() {
+    let [open, closed] = backends(["open", "closed"]);
+    let gateway = gateway()
+        .route("path = \"/open\"\nupstream = \"open\"")
+        .route("path = \"/closed\"\nupstream = \"closed\"")
+        .upstream("open", [&open])
+        .upstream("closed", [&closed])
+        .start();
+    for path in ["/open/../closed", "/open/%2e%2e/closed", "/open/.%2E/closed", "/open/x/../../closed"] {
+        let mut client = H2::on(gateway.client());
+        client.get(1, path, &[]);
+        client.end_of(1);
+    }
+
+    assert_eq!(open.hits(), 0);
+    assert!(closed.requests().iter().all(|request| request.target() == "/closed"));
+}

@@ -26,9 +26,12 @@ const FRAMINGS: [&[(&str, &str)]; 2] = [&[], &[("content-length", "8")]];
 fn an_upload_that_is_reset_is_never_whole_to_the_backend() {
     let (backend, gateway) = started();
     for framing in FRAMINGS {
-        let (mut client, mut connection) = uploading(&backend, &gateway, framing);
-        client.reset(1);
-        assert_eq!(connection.rest(), b"", "{framing:?}");
+        // As CANCEL, and as NO_ERROR, with which servers say that they need no more.
+        for code in [8, 0] {
+            let (mut client, mut connection) = uploading(&backend, &gateway, framing);
+            client.reset_as(1, code);
+            assert_eq!(connection.rest(), b"", "{framing:?} {code}");
+        }
     }
 }
 

@@ -1,21 +1,19 @@
-//! The client's socket, as hyper sees it.
+//! The client's socket, as `h2` sees it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
 
 /// A socket whose first bytes have been read already, and that notes writes that stall.
 #[derive(Debug)]
 pub(super) struct ClientIo<S> {
-    socket: TokioIo<S>,
+    socket: S,
     /// Read while finding out which protocol the client speaks.
     first: BytesMut,
     watch: Rc<Watch>,
@@ -23,7 +21,7 @@ pub(super) struct ClientIo<S> {
 
 impl<S> ClientIo<S> {
     pub(super) fn new(socket: S, first: BytesMut, watch: Rc<Watch>) -> Self {
-        Self { socket: TokioIo::new(socket), first, watch }
+        Self { socket, first, watch }
     }
 
     fn note<T>(&self, write: Poll<T>) -> Poll<T> {
@@ -32,16 +30,15 @@ impl<S> ClientIo<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.first.is_empty() {
             let length = self.first.len().min(buf.remaining());
-            buf.put_slice(&self.first[..length]);
-            self.first.advance(length);
+            buf.put_slice(&self.first.split_to(length));
             if self.first.is_empty() {
                 self.first = BytesMut::new();
             }
@@ -51,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Write for ClientIo<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.socket).poll_write(cx, buf);
         self.note(write)

@@ -1,26 +1,29 @@
-//! HTTP/2 on a client connection, by hyper.
+//! HTTP/2 on a client connection (RFC 9113), over the crate `h2`, which is what hyper speaks it with.
+//!
+//! hyper's own server has no way to send an interim answer, and takes a request that its client has
+//! taken back as `NO_ERROR` for one that is whole. One task moves the frames of a connection, one serves each
+//! stream.
 
+mod interim;
 mod io;
-mod tracked;
+mod sending;
+mod stream;
 mod watch;
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
-use http::{Request, Response};
-use hyper::server::conn::http2::Builder;
-use hyper::service::service_fn;
+use bytes::{Bytes, BytesMut};
+use h2::server::{Builder, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Incoming;
-use super::connection::{Accepted, Handler};
+use super::connection::{Accepted, Handler, Settings};
+pub use interim::Interim;
 use io::ClientIo;
-use tracked::Tracked;
-use watch::{Serving, Watch};
+use stream::Stream;
+use watch::Watch;
 
 /// Streams that a client may have open at a time (nginx `http2_max_concurrent_streams`).
 const MAX_STREAMS: u32 = 128;
@@ -29,6 +32,9 @@ const MAX_STREAMS: u32 = 128;
 const MAX_RESETS: usize = 32;
 /// Bytes that are kept for a stream whose client does not take them.
 const MAX_KEPT: usize = 128 * 1024;
+/// Bytes of a request's body, and of all bodies on a connection, that a client may send before
+/// somebody has taken what came earlier.
+const WINDOW: u32 = 1024 * 1024;
 
 /// Serves requests until the connection ends, its alarm rings, or its last request is answered:
 /// when the worker takes leave, or when it has served as many as it may.
@@ -37,56 +43,60 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: Handler,
 {
-    let Accepted { peer, settings, registry, handler, .. } = &accepted;
-    let mut builder = Builder::new(Local);
-    builder
-        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
-        .max_send_buf_size(MAX_KEPT);
-    let watch = Rc::new(Watch::new(Rc::clone(peer), settings));
+    let watch = Rc::new(Watch::new(Rc::clone(&accepted.peer), &accepted.settings));
     let io = ClientIo::new(socket, first, Rc::clone(&watch));
-    let service = service_fn(|request| {
-        let answer = answer(handler, &watch, request);
-        async move { Ok::<_, Infallible>(answer.await) }
+    let alarm = &accepted.peer.alarm;
+    let mut handshake = pin!(builder(&accepted.settings).handshake::<_, Bytes>(io));
+    let connection = poll_fn(|cx| match handshake.as_mut().poll(cx) {
+        Poll::Ready(connection) => Poll::Ready(connection.ok()),
+        Poll::Pending => alarm.poll(cx).map(|()| None),
     });
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut leaving = false;
-    poll_fn(|cx| {
-        let last = registry.is_draining() || peer.requests() >= settings.max_requests;
-        if last && !leaving {
-            leaving = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        // A connection's own failure has been answered by hyper as far as it can be; the client's
-        // leaving is nothing to report.
-        if connection.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        peer.alarm.poll(cx)
+    let Some(connection) = connection.await else { return };
+    let mut serving = Serving { connection, watch, leaving: false };
+    poll_fn(|cx| match serving.poll(&accepted, cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => alarm.poll(cx),
     })
     .await;
 }
 
-fn answer<H: Handler>(
-    handler: &H,
-    watch: &Rc<Watch>,
-    request: Request<hyper::body::Incoming>,
-) -> impl Future<Output = Response<Tracked<H::Body>>> + 'static {
-    let serving = Serving::begin(watch);
-    let (parts, body) = request.into_parts();
-    let body = Incoming::http2(body, &parts.headers);
-    let response = handler.handle(watch.peer(), Request::from_parts(parts, body));
-    async move { response.await.map(|body| Tracked::new(body, serving)) }
+fn builder(settings: &Settings) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(Some(MAX_RESETS))
+        .max_send_buffer_size(MAX_KEPT)
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    builder
 }
 
-/// Spawns on the worker's own thread.
-#[derive(Clone, Copy, Debug)]
-struct Local;
+struct Serving<S> {
+    connection: Connection<ClientIo<S>, Bytes>,
+    watch: Rc<Watch>,
+    leaving: bool,
+}
 
-impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
-    fn execute(&self, future: F) {
-        drop(tokio::task::spawn_local(async move { drop(future.await) }));
+impl<S: AsyncRead + AsyncWrite + Unpin> Serving<S> {
+    /// Moves frames and begins to serve what comes; ready when the connection has ended.
+    fn poll<H: Handler>(&mut self, accepted: &Accepted<H>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let last =
+                accepted.registry.is_draining() || accepted.peer.requests() >= accepted.settings.max_requests;
+            if last && !self.leaving {
+                self.leaving = true;
+                self.connection.graceful_shutdown();
+            }
+            // A connection's own failure has been answered by `h2` as far as it can be; the client's
+            // leaving is nothing to report.
+            let Some(Ok((request, respond))) = ready!(self.connection.poll_accept(cx)) else {
+                return Poll::Ready(());
+            };
+            if let Some(stream) = Stream::begin(&request, respond, &accepted.registry, &self.watch) {
+                stream.serve(&accepted.handler, request);
+            }
+        }
     }
 }

@@ -70,6 +70,10 @@ impl Serving {
         Self { watch: Rc::clone(watch), held_up: false }
     }
 
+    pub(super) fn peer(&self) -> &Rc<Peer> {
+        self.watch.peer()
+    }
+
     /// Is it the client whom the answer waits for? Each time it has taken something, it is given
     /// the whole time again.
     pub(super) fn set_held_up(&mut self, held_up: bool) {
