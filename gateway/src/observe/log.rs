@@ -71,7 +71,9 @@ impl Log {
 /// Ours at the level asked for; of libraries only what is wrong, never their chatter.
 fn filter(level: Level) -> Targets {
     let libraries = LevelFilter::from_level(level).min(LevelFilter::WARN);
-    Targets::new().with_default(libraries).with_target("pointsman", level)
+    // What clients do wrong in HTTP/2 is no warning: they could fill the log with it.
+    let h2 = libraries.min(LevelFilter::ERROR);
+    Targets::new().with_default(libraries).with_target("h2", h2).with_target("pointsman", level)
 }
 
 /// The output, shared by all threads that have something to tell. A lock is right here: events
@@ -235,8 +237,9 @@ mod tests {
         let lines = told(Level::DEBUG, || {
             tracing::debug!("ours");
             tracing::trace!("too much");
-            tracing::debug!(target: "h2::codec", "chatter");
-            tracing::warn!(target: "h2::codec", "trouble");
+            tracing::debug!(target: "rustls", "chatter");
+            tracing::warn!(target: "rustls", "trouble");
+            tracing::warn!(target: "h2::codec", "what a client does wrong");
         });
         assert_eq!(lines, ["DEBUG ours", " WARN trouble"]);
     }

@@ -1,7 +1,7 @@
 //! Much of what costs a client little: the gateway ends such connections or bears them, and
 //! others are served meanwhile.
 
-use crate::harness::h2::{CONTINUATION, DATA, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE};
+use crate::harness::h2::{ACK, CONTINUATION, DATA, HEADERS, PING, PRIORITY, SETTINGS, WINDOW_UPDATE};
 use crate::harness::{Backend, End, Gateway, H2, backends, eventually, gateway};
 
 fn started() -> (Backend, Gateway) {
@@ -132,6 +132,18 @@ fn frames_that_mean_nothing_are_borne_or_end_the_connection() {
     }
 
     unharmed(&gateway, before);
+}
+
+#[test]
+fn answers_to_pings_that_nobody_sent_fill_no_log() {
+    let (_a, gateway) = started();
+    let before = gateway.log();
+    let mut client = H2::on(gateway.client());
+    client.flood(PING, ACK, 0, &[7; 8], 1_000);
+    client.get(1, "/", &[]);
+
+    client.end_of(1);
+    assert_eq!(gateway.log(), before);
 }
 
 #[test]
