@@ -162,4 +162,14 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.to_string().contains("did not answer within"), "{error}");
     }
+
+    #[test]
+    fn fuzz_control_answer() {
+        let words = ["HTTP/1.1 200 OK\r\n", "Content-Length: ", "\r\n", "\r\n\r\n", "18446744073709551615"];
+        crate::fuzz::fuzz("control_answer", &words, |input| {
+            let Some(answer) = parse(input) else { return };
+            // What is whole stays whole, whatever follows it.
+            assert_eq!(parse(&[input, b"more"].concat()), Some(answer));
+        });
+    }
 }

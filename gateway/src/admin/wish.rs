@@ -90,4 +90,14 @@ mod tests {
         assert!(Wish::read("requests=0").unwrap_err().contains("`requests` is a number from 1 to 1000000"));
         assert!(Wish::read("request=5").unwrap_err().contains("`request` is not known"));
     }
+
+    #[test]
+    fn fuzz_wish() {
+        let words = ["upstream=", "requests=", "seconds=", "headers=true", "&", "%26", "%ff", "1000000"];
+        crate::fuzz::fuzz("wish", &words, |input| {
+            let Ok(query) = std::str::from_utf8(input) else { return };
+            let Ok(wish) = Wish::read(query) else { return };
+            assert_eq!(Wish::read(&wish.query()), Ok(wish));
+        });
+    }
 }

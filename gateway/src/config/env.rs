@@ -112,4 +112,14 @@ mod tests {
         assert_eq!(wrong[0], "the environment variable `A` is not set");
         assert_eq!(with_port("${PORT").1, ["`${PORT` is not closed"]);
     }
+
+    #[test]
+    fn fuzz_environment() {
+        let words = ["${", "}", "$", "$$", ":-", "PORT", "EMPTY", "${PORT}", "\u{e9}"];
+        crate::fuzz::fuzz("environment", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            let (replaced, wrong) = with_port(text);
+            assert!(text.contains("${") || (replaced == text && wrong.is_empty()));
+        });
+    }
 }

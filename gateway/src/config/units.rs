@@ -121,4 +121,20 @@ mod tests {
             assert_eq!(size(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn fuzz_units() {
+        let words =
+            ["ms", "s", "m", "h", "d", "w", "M", "y", "k", "g", "%", ".", " ", "18446744073709551615"];
+        crate::fuzz::fuzz("units", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            if let Some(duration) = duration(text) {
+                assert_eq!(super::duration(&format!("{}ms", duration.as_millis())), Some(duration));
+            }
+            assert!(share(text).is_none_or(|share| share.is_finite() && share >= 0.0));
+            if let Some(bytes) = size(text) {
+                assert_eq!(size(&bytes.to_string()), Some(bytes));
+            }
+        });
+    }
 }

@@ -86,14 +86,16 @@ impl Learnt {
         match &self.source {
             Source::Cookie(name) => headers.get_all(header::SET_COOKIE).iter().find_map(|field| {
                 let value = field.as_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-                key(value.split(|byte| *byte == b';').next()?.trim_ascii())
+                key(value.split(|byte| *byte == b';').next()?)
             }),
             Source::Header(name) => key(headers.get(name)?.as_bytes()),
         }
     }
 }
 
+/// Browsers bring a name back without the blanks around it (RFC 6265 section 5.2).
 fn key(name: &[u8]) -> Option<u128> {
+    let name = name.trim_ascii();
     (!name.is_empty()).then(|| xxhash_rust::xxh3::xxh3_128(name))
 }
 
@@ -140,5 +142,35 @@ impl Story {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn fuzz_sticky_cookie() {
+        let learnt = Learnt {
+            source: Source::Cookie("sid".into()),
+            sessions: Arc::default(),
+            memory: Memory { sessions: 1, timeout: Duration::MAX },
+        };
+        let words = ["sid=", "sid", "=", ";", "; ", ",", " ", "Path=/", "\""];
+        crate::fuzz::fuzz("sticky_cookie", &words, |input| {
+            let Ok(value) = HeaderValue::from_bytes(input) else { return };
+            let headers = |name| HeaderMap::from_iter([(name, value.clone())]);
+            let asked = headers(header::COOKIE);
+            let name = cookie(&asked, "sid");
+            assert!(
+                !name.contains(&b';') && (name.is_empty() || memchr::memmem::find(input, b"sid=").is_some())
+            );
+            assert_eq!(learnt.key_of_request(&asked).is_some(), !name.trim_ascii().is_empty());
+            // A name that a backend gives is known again when the client brings it back.
+            let Some(given) = learnt.key_of_answer(&headers(header::SET_COOKIE)) else { return };
+            assert_eq!(learnt.key_of_request(&asked), Some(given));
+        });
     }
 }

@@ -159,4 +159,15 @@ mod tests {
         networks.unix = true;
         assert!(networks.contain(None) && !networks.contain(Some([127, 0, 0, 1].into())));
     }
+
+    #[test]
+    fn fuzz_network() {
+        let words = ["/", "0", "32", "128", ".", ":", "::", "255", "ffff:"];
+        crate::fuzz::fuzz("network", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            let Ok(network) = Network::read(text) else { return };
+            let first = text.split('/').next().unwrap_or_default();
+            assert!(network.contains(first.parse().unwrap()), "it holds the address that it is named after");
+        });
+    }
 }

@@ -262,4 +262,27 @@ mod tests {
         assert!(error("half_state").contains("restore"), "{}", error("half_state"));
         assert!(error("wrong_shape").contains("pick"), "{}", error("wrong_shape"));
     }
+
+    #[test]
+    fn fuzz_policy_file() {
+        let words = [
+            "(module",
+            "(component",
+            "(func",
+            "(import",
+            "(export",
+            ")",
+            "\0asm",
+            "\"",
+            "i32",
+            "pointsman:policy/policy@0.1.0#pick",
+            "\u{fe}",
+        ];
+        crate::fuzz::fuzz_times(1_000, "policy_file", &words, |input| {
+            match to_component("fuzzed.wat", input) {
+                Ok(component) => assert!(Parser::is_component(&component)),
+                Err(why) => assert!(!why.to_string().is_empty()),
+            }
+        });
+    }
 }

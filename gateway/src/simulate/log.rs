@@ -86,7 +86,10 @@ fn spread(requests: &mut [Traced]) {
     requests.sort_by_key(|request| request.at);
     for second in requests.chunk_by_mut(|one, other| one.at == other.at) {
         let number = second.len() as u64;
-        second.iter_mut().zip(0..).for_each(|(request, place)| request.at += SECOND * place / number);
+        second
+            .iter_mut()
+            .zip(0..)
+            .for_each(|(request, place)| request.at = request.at.saturating_add(SECOND * place / number));
     }
 }
 
@@ -121,5 +124,30 @@ mod tests {
     fn the_line_that_cannot_be_read_is_named() {
         let error = read(&format!("{COMBINED}nonsense\n")).unwrap_err();
         assert!(error.starts_with("line 4 "), "{error}");
+    }
+
+    #[test]
+    fn fuzz_access_log() {
+        let words = [
+            "[",
+            "]",
+            "\"",
+            "\n",
+            "{\"time\":",
+            "\"uri\":",
+            "request_time",
+            "10/Oct/2026:13:55:36 +0200",
+            "2554-07-21T23:34:33Z",
+            "9999-12-31T23:59:59Z",
+            "1e300",
+        ];
+        crate::fuzz::fuzz_times(5_000, "access_log", &words, |input| {
+            match read(&String::from_utf8_lossy(input)) {
+                Ok(requests) => assert!(!requests.is_empty()),
+                Err(why) => {
+                    assert!(why.starts_with("line ") || why.starts_with("there is no request"), "{why}");
+                }
+            }
+        });
     }
 }

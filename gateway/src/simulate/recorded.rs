@@ -27,7 +27,7 @@ pub(super) fn requests(recording: &Recording) -> Vec<Traced> {
 fn traced(pick: &Pick, took: Option<f64>) -> Traced {
     let facts = pick.request.facts(pick.ask.body_length());
     Traced {
-        at: pick.ask.now() * 1_000,
+        at: pick.ask.now().saturating_mul(1_000),
         method: facts.method,
         target: facts.target,
         host: facts.host.to_vec().into(),
@@ -36,5 +36,20 @@ fn traced(pick: &Pick, took: Option<f64>) -> Traced {
         client: facts.client,
         key: facts.key.into(),
         took,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_recorded_arrivals() {
+        let words =
+            ["{\"pick\":", "\"now\":", "\"total\":", "18446744073709551615", "4294967295", "null", "\n"];
+        crate::fuzz::fuzz_times(5_000, "recording", &words, |input| {
+            let Ok(recording) = Recording::read(&String::from_utf8_lossy(input)) else { return };
+            assert!(requests(&recording).len() <= recording.picks().count());
+        });
     }
 }

@@ -201,3 +201,36 @@ fn quarter_milli() -> Span {
 fn five_seconds() -> Span {
     Span::millis(5_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Scenario;
+
+    #[test]
+    fn fuzz_scenario() {
+        let words = [
+            "[arrivals]\n",
+            "[[backend]]\n",
+            "[keys]\n",
+            "[work]\n",
+            "load = ",
+            "rate = ",
+            "clients = ",
+            "number = ",
+            "speed = ",
+            "inf",
+            "nan",
+            "-1",
+            "0",
+            "1e308",
+            "\"20ms\"",
+            "\n",
+        ];
+        crate::fuzz::fuzz_times(3_000, "scenario", &words, |input| {
+            match Scenario::parse("fuzzed", &String::from_utf8_lossy(input)) {
+                Ok(scenario) => assert!(scenario.capacity() > 0.0 && scenario.rate() > 0.0, "{scenario:?}"),
+                Err(why) => assert!(why.starts_with("scenario `fuzzed`: "), "{why}"),
+            }
+        });
+    }
+}

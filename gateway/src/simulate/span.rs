@@ -88,4 +88,13 @@ mod tests {
             assert_eq!(Span::read(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn fuzz_span() {
+        let words = ["ns", "us", "ms", "s", "m", "h", ".", "e", "-", "inf", "nan", "%", " "];
+        crate::fuzz::fuzz("span", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            assert!(Span::read(text).is_none_or(|span| span.0 <= 31_536_000_000_000_000));
+        });
+    }
 }

@@ -34,6 +34,7 @@ impl FromStr for Address {
         if port == 0 {
             return Err("the port must be a number from 1 to 65535");
         }
+        let literal = host.starts_with('[');
         let host = match host.strip_prefix('[') {
             Some(literal) => literal.strip_suffix(']').ok_or("the `[` of an IPv6 address is not closed")?,
             None if host.contains(':') => {
@@ -42,7 +43,8 @@ impl FromStr for Address {
             None => host,
         };
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-        if host.is_empty() || !host.chars().all(legal) {
+        // What stands in brackets is shown in brackets only if it has colons.
+        if host.is_empty() || !host.chars().all(legal) || (literal && !host.contains(':')) {
             return Err("the host must be a name or an address, without scheme or path");
         }
         Ok(Self::Tcp { host: host.into(), port })
@@ -78,5 +80,16 @@ mod tests {
         assert!(why("::1:80").contains("brackets"));
         assert!(why("http://a:80").contains("without scheme") || why("http://a:80").contains("brackets"));
         assert!(why("unix:").contains("path"));
+        assert!(why("[unix]:80").contains("a name or an address"));
+    }
+
+    #[test]
+    fn fuzz_address() {
+        let words = ["unix:", "[", "]", ":", "::", ":80", ".", "localhost", "//", "%"];
+        crate::fuzz::fuzz("address", &words, |input| {
+            let Ok(text) = std::str::from_utf8(input) else { return };
+            let Ok(address) = text.parse::<Address>() else { return };
+            assert_eq!(address.to_string().parse(), Ok(address));
+        });
     }
 }

@@ -51,7 +51,7 @@ fn report(number: impl Fn(&str) -> Option<f64>, now: u64) -> Option<Report> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue};
 
     use super::load_report;
     use crate::stats::Report;
@@ -105,5 +105,32 @@ mod tests {
     #[test]
     fn absurd_numbers_saturate() {
         assert_eq!(read("TEXT cpu_utilization=1e300").map(|report| report.load), Some(u32::MAX));
+    }
+
+    #[test]
+    fn fuzz_load_report() {
+        let words = [
+            "TEXT ",
+            "JSON ",
+            "cpu_utilization",
+            "application_utilization",
+            "rps",
+            "eps",
+            "=",
+            ",",
+            "1e9",
+            "-1",
+            "inf",
+            "{",
+            "}",
+            "\":",
+        ];
+        crate::fuzz::fuzz("load_report", &words, |input| {
+            let Ok(value) = HeaderValue::from_bytes(input) else { return };
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(super::FIELD), value)]);
+            let Some(report) = load_report(&headers, 7) else { return };
+            assert_eq!(report.at, 7);
+            assert!(input.trim_ascii().starts_with(b"TEXT ") || input.trim_ascii().starts_with(b"JSON "));
+        });
     }
 }

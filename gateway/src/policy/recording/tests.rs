@@ -201,3 +201,33 @@ fn what_is_no_recording_is_refused_with_its_line() {
     let later = Header { recording: 9, ..header };
     assert!(error(&first(&later)).contains("format 9"), "{}", error(&first(&later)));
 }
+
+#[test]
+fn fuzz_recording() {
+    let policy = built_in("round_robin");
+    let words = [
+        "{\"recording\":",
+        "\"pick\":",
+        "\"born\":",
+        "\"done\":",
+        "\"instance\":",
+        "4294967295",
+        "18446744073709551615",
+        "-1",
+        "null",
+        "[]",
+        "\n",
+        "\"candidate\":",
+    ];
+    crate::fuzz::fuzz_times(500, "recording", &words, |input| {
+        let text = String::from_utf8_lossy(input);
+        match Recording::read(&text) {
+            // Whatever it says: no panic, and an answer.
+            Ok(recording) => {
+                drop(recording.replay(&policy, "{}", Limits::default()));
+                drop(recording.explain(&policy, 0));
+            }
+            Err(why) => assert!(why.starts_with("line ") || why.starts_with("this is "), "{why}"),
+        }
+    });
+}

@@ -172,4 +172,16 @@ mod tests {
             assert_eq!(serving_status(bytes), None, "{bytes:?}");
         }
     }
+
+    #[test]
+    fn fuzz_health_answer() {
+        crate::fuzz::fuzz("health_answer", &["\0\0\0\0", "\x08\x01", "\x12", "\x7f", "\x0d"], |input| {
+            let Some(status) = serving_status(input) else { return };
+            // A field that nobody knows changes nothing.
+            let mut longer = [input, b"\x12\x01x"].concat();
+            let length = u32::try_from(longer.len() - 5).unwrap();
+            longer[1..5].copy_from_slice(&length.to_be_bytes());
+            assert_eq!(serving_status(&longer), Some(status));
+        });
+    }
 }
