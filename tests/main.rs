@@ -67,7 +67,11 @@ mod scenarios {
         mod exchanges; // requests and answers, cut or whole
         mod failures; // GOAWAY, refused streams, timeouts
         mod grpc; // trailers, streams both ways, over TLS and without
+        mod heads; // what a backend is told
+        mod nonsense; // what a backend must not answer
         mod sharing; // many requests on one connection, and no more than it takes
+        mod stale; // a connection that ends, idle or when it is used again
+        mod uploads; // bodies that are cut, or answered early
     }
     /// TLS, on both sides.
     mod tls {
@@ -118,6 +122,7 @@ mod scenarios {
     }
     /// A bad policy never costs a request.
     mod bad_guests {
+        mod boundary; // lists that are too long, or lie nowhere
         mod busy_machine; // slow because others compute is not too slow
         mod faults; // trap, deadline, memory, impossible answers
         mod quarantine; // after too many of them, and the way back

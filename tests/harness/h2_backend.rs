@@ -89,6 +89,36 @@ impl H2Backend {
         self.wire.send(frame(DATA, if last { END_STREAM } else { 0 }, stream, bytes));
     }
 
+    /// What comes of a request's body up to its end, and the end. Fails the test if anything but
+    /// data comes before.
+    #[track_caller]
+    pub fn body(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            match self.next() {
+                Came::Data { bytes, last, .. } => {
+                    body.extend(bytes);
+                    if last {
+                        return body;
+                    }
+                }
+                other => panic!("{other:?} after {body:?}"),
+            }
+        }
+    }
+
+    /// Waits for the end of a request whose head has come: a reset, its last piece, or the end of
+    /// the connection.
+    #[track_caller]
+    pub fn end_of_request(&mut self) -> Came {
+        loop {
+            match self.next() {
+                Came::Data { last: false, .. } => {}
+                end => return end,
+            }
+        }
+    }
+
     /// Answers with 200 and a short body.
     pub fn answer(&mut self, stream: u32) {
         self.head(stream, "200", &[], false);
@@ -103,6 +133,12 @@ impl H2Backend {
     /// Says that no stream after `last` has been or will be looked at.
     pub fn goaway(&mut self, last: u32) {
         self.wire.send(frame(GOAWAY, 0, 0, &[last.to_be_bytes(), 0u32.to_be_bytes()].concat()));
+    }
+
+    /// Sends the same frame again and again; how often, until the gateway no longer listened.
+    pub fn flood(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8], times: usize) -> usize {
+        let frame = frame(kind, flags, stream, payload);
+        (0..times).take_while(|_| self.wire.try_send(&frame).is_ok()).count()
     }
 
     /// Lets the gateway send so many more bytes, on a stream or (0) on the connection.

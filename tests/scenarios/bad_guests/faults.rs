@@ -90,3 +90,21 @@ fn a_loop_holds_up_nobody_for_long() {
     assert_eq!(gateway.ask(&guest::poison()).status(), 200);
     assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn a_client_that_leaves_during_a_pick_costs_nobody_anything() {
+    let [a] = backends(["a"]);
+    let bad = guest::poisoned(0, "(loop $for_ever (br $for_ever))");
+    let gateway = gateway()
+        .section("[sandbox]\npick_deadline = \"50ms\"")
+        .file("policies/bad.wat", bad)
+        .upstream("api", [&a])
+        .policy("bad")
+        .start();
+    for _ in 0..5 {
+        gateway.begin(&guest::poison()).reset();
+    }
+
+    assert_eq!(gateway.get("/").status(), 200);
+    eventually("nothing is in flight", || gateway.backend("api", &a, "in_flight") == 0);
+}

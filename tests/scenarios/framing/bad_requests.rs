@@ -90,6 +90,34 @@ fn transfer_encodings() {
     ]);
 }
 
+/// What is no UTF-8, and so no text of a test.
+#[test]
+fn a_coding_behind_a_byte_that_looks_like_a_space() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    for byte in [0xa0, 0x85, 0xff] {
+        let mut client = gateway.begin("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: ");
+        client.send([&[byte][..], b"chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"].concat());
+        assert!(matches!(client.answer().status(), 400 | 501));
+        assert!(client.closes());
+    }
+    assert_eq!(a.connections(), 0);
+}
+
+#[test]
+fn equal_lengths_are_refused_or_one_length() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    for lines in ["Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5, 5"] {
+        let status = gateway.ask(&with(lines)).status();
+        assert!(matches!(status, 200 | 400), "{status} for {lines:?}");
+    }
+
+    for request in a.requests() {
+        assert_eq!((request.all("content-length"), request.text()), (vec!["5"], "hello".into()));
+    }
+}
+
 #[test]
 fn fields() {
     all_refused(&[
@@ -114,6 +142,8 @@ fn request_lines() {
         ("GET / x HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
         ("GET /\0 HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
         ("GET /\x01 HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
+        ("GET /a#b HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
+        ("GET http://test/a#b HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
         ("GET no-slash HTTP/1.1\r\nHost: test\r\n\r\n", &[400]),
         ("G(T / HTTP/1.1\r\nHost: test\r\n\r\n", &[400, 501]),
         ("GET / HTTP/3.0\r\nHost: test\r\n\r\n", &[400, 505]),

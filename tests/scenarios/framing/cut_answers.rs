@@ -61,6 +61,20 @@ fn followed_by_what_is_no_chunk() {
 }
 
 #[test]
+fn followed_by_more_than_anybody_reads() {
+    for (begin, more) in
+        [("2;", "more=more;"), ("0\r\n", "X-Trailer: again and again\r\n"), ("0\r\nX: ", "y")]
+    {
+        looks_cut(CHUNKS, |mut connection| {
+            connection.send(begin);
+            // The gateway stops reading at some point; that is what is wanted.
+            let _ = connection.try_send(more.repeat((512 << 10) / more.len()));
+            connection.rest();
+        });
+    }
+}
+
+#[test]
 fn cut_before_the_client_saw_anything() {
     let backend = script();
     let gateway = gateway().upstream("api", [&backend]).start();

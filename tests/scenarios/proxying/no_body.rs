@@ -53,6 +53,20 @@ fn no_content_has_no_body() {
 }
 
 #[test]
+fn no_content_has_no_length_either() {
+    let backend = script();
+    let gateway = gateway().upstream("api", [&backend]).start();
+    let mut client = gateway.begin_get("/");
+
+    let mut connection = backend.accept();
+    connection.request();
+    connection.send("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status(), answer.has("content-length")), (204, false), "RFC 9110 section 8.6");
+    next_request_is_served(&mut client, &mut connection, &backend);
+}
+
+#[test]
 fn not_modified_has_no_body_and_may_tell_a_length() {
     let backend = script();
     let gateway = gateway().upstream("api", [&backend]).start();

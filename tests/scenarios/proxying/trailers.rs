@@ -44,3 +44,20 @@ fn trailers_never_become_headers_nor_reframe_anything() {
     assert_eq!((request.field("host"), request.has("authorization")), ("test".into(), false));
     assert_eq!(request.trailers, [], "fields that frame, route or authorise are no trailers");
 }
+
+#[test]
+fn the_same_for_the_trailers_of_an_answer() {
+    let backend = script();
+    let gateway = gateway().upstream("api", [&backend]).start();
+    let mut client = gateway.begin("GET / HTTP/1.1\r\nHost: test\r\nTE: trailers\r\nConnection: TE\r\n\r\n");
+
+    let mut connection = backend.accept();
+    connection.request();
+    connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n");
+    connection
+        .send("Content-Length: 9\r\nSet-Cookie: evil=1\r\nTransfer-Encoding: gzip\r\nX-Sum: 42\r\n\r\n");
+
+    let answer = client.answer();
+    assert!(!answer.has("set-cookie") && !answer.has("content-length"), "{answer:?}");
+    assert_eq!(answer.trailers, [("x-sum".to_owned(), "42".to_owned())]);
+}

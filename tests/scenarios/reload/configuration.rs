@@ -72,6 +72,17 @@ fn a_missing_file_changes_nothing() {
 }
 
 #[test]
+fn a_missing_policy_changes_nothing_and_is_named() {
+    let [a] = backends(["a"]);
+    let gateway = gateway().upstream("api", [&a]).start();
+    gateway.rewrite(|text| text + "policy = \"nowhere\"\n");
+
+    let finished = gateway.command("reload");
+    assert!(finished.code == 1 && finished.stderr.contains("nowhere"), "{finished:?}");
+    assert_eq!(gateway.get("/").backend(), "a");
+}
+
+#[test]
 fn a_held_request_ends_where_it_began() {
     let [a, b] = backends(["a", "b"]);
     let gateway = gateway().upstream("api", [&a]).start();
