@@ -72,6 +72,7 @@ fn the_gateway_keeps_nothing_of_those_who_left() {
         assert!(connection.closes());
     };
     leave();
+    eventually("all of it has started", || gateway.backend("api", &backend, "cancelled") == 1);
     let descriptors = gateway.descriptors();
     (0..50).for_each(|_| leave());
     eventually("all descriptors are closed", || gateway.descriptors() <= descriptors);
