@@ -398,12 +398,13 @@ mod tests {
     #[test]
     fn a_backend_is_shown_with_what_was_counted_for_it() {
         let (backend, upstream) = (backend(), UpstreamStats::default());
-        let outcome =
-            Outcome { verdict: Verdict::Broken, status: 0, connect: 0, first_byte: 0, total: 9_000, now: 5 };
-        backend.stats.record(&outcome, &upstream);
+        for verdict in [Verdict::Success, Verdict::Broken] {
+            let outcome = Outcome { verdict, status: 0, connect: 0, first_byte: 0, total: 9_000, now: 5 };
+            backend.stats.record(&outcome, &upstream);
+        }
         let shown = BackendSnapshot::of(&backend, true, &upstream, 5);
         assert_eq!((shown.name.as_str(), shown.weight, shown.candidate), ("10.0.0.7:8001", 3, true));
-        assert_eq!((shown.attempts, shown.verdicts["broken"], shown.verdicts["success"]), (1, 1, 0));
+        assert_eq!((shown.attempts, shown.verdicts["broken"], shown.verdicts["success"]), (2, 1, 1));
         assert_eq!(shown.failures_ppm, 50_000);
         assert!(shown.latency_us.abs_diff(9_000) < 50);
     }
