@@ -19,162 +19,26 @@
 //! - Who joined lately is looked at more and more often: it is not flooded.
 
 mod joining;
+mod options;
+mod seen;
 mod window;
 
 use joining::Joining;
-use pointsman_policy::stats::Detail;
+use options::Options;
 use pointsman_policy::{
-    Backend, Choice, Explain, Known, Line, Policy, Random, Request, Span, export, request, stats,
+    Backend, Choice, Explain, Known, Line, Policy, Random, Request, export, request, stats,
 };
-use serde::Deserialize;
-use window::{Window, class};
+use seen::{Others, PAUSE, PAUSE_MAX, SINGLE, STREAK, Seen, is_paused};
+use window::Window;
 
-/// How much more a backend counts as having to do that always fails, less one.
-const FAILURE_COST: f64 = 20.0;
-/// The share of failures after one that came alone, parts per million.
-const SINGLE: u32 = 50_000;
 /// From this share of failures on a backend fails, parts per million.
 const FAILING: u32 = 200_000;
-/// So many failures in a row are no bad luck, and response times say nothing about such a backend.
-const STREAK: u32 = 3;
-/// It is given one request after this time, microseconds, and with each failure the time grows by as much.
-const PAUSE: u64 = 3_000_000;
-/// To this at most, microseconds.
-const PAUSE_MAX: u64 = 30_000_000;
-/// By what its load is multiplied in between: it is the last to be taken.
-const PAUSED: f64 = 1_000.0;
-/// What of the mean age of the requests in flight counts as the response time. On a healthy backend a single
-/// long request is older than the mean now and then: that is no news. One that stalls gets there soon.
-const AGE_COUNTS: f64 = 0.5;
 /// Idle candidates are as good as the best one up to so many times its response time,
 const AS_GOOD: f64 = 1.25;
 /// and up to so much more, microseconds: nobody notices it.
 const UNNOTICED: f64 = 500.0;
 /// In a scan so many are asked for age and failures one by one; after that the columns are cheaper.
 const SETTLED_ONE_BY_ONE: u32 = 2;
-/// A scan of more would take longer than a policy has.
-const SCAN_MAX: u32 = 1_000;
-/// More would be a scan, for more than a scan costs.
-const LOOKS_MAX: u32 = 64;
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Options {
-    /// Up to so many candidates are all looked at.
-    scan_max: u32,
-    /// Of more candidates, so many are drawn.
-    choices: u32,
-    /// And so many of the best of the pick before are looked at again.
-    memory: u32,
-    /// The share of candidates seen lately that counts as not busy.
-    hot_quantile: f64,
-    /// How long a backend that joined later than others is spared.
-    slow_start: Span,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { scan_max: 64, choices: 12, memory: 4, hot_quantile: 0.6, slow_start: Span::seconds(10) }
-    }
-}
-
-impl Options {
-    fn check(&self) -> Result<(), String> {
-        if self.scan_max > SCAN_MAX {
-            return Err(format!("scan_max: expected 0 to {SCAN_MAX}, found {}", self.scan_max));
-        }
-        if !(2..=LOOKS_MAX).contains(&self.choices) {
-            return Err(format!("choices: expected 2 to {LOOKS_MAX}, found {}", self.choices));
-        }
-        if self.memory > LOOKS_MAX {
-            return Err(format!("memory: expected 0 to {LOOKS_MAX}, found {}", self.memory));
-        }
-        if !(0.0..=1.0).contains(&self.hot_quantile) {
-            return Err("hot_quantile: expected 0 to 1, as 0.6".into());
-        }
-        Ok(())
-    }
-}
-
-/// A candidate that is looked at.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    index: u32,
-    in_flight: u32,
-    latency: u32,
-    /// How busy it is, as the window tells it apart.
-    class: u16,
-    /// Requests in flight and one more, for the weight, times what failures make of it.
-    load: f64,
-    /// What one more request costs there, or less than that until it is `exact`.
-    cost: f64,
-    /// Whether age and failures are in the cost.
-    exact: bool,
-}
-
-impl Seen {
-    fn new(index: u32, in_flight: u32, latency: u32, share: f64) -> Self {
-        let load = (f64::from(in_flight) + 1.0) * share;
-        let class = busy(f64::from(in_flight) * share);
-        let cost = f64::from(latency) * load * load;
-        Self { index, in_flight, latency, class, load, cost, exact: false }
-    }
-
-    /// From now on all candidates are as fast: only what they have to do counts, and failures.
-    fn forget_times(&mut self) {
-        self.latency = 0;
-        self.cost = self.load * self.load;
-    }
-
-    /// Takes the age of what it works on and its failures into the cost, which only grows by it.
-    fn settle(&mut self, age: u32, failures: u32, others: Others, now: u64) {
-        let mut latency = f64::from(self.latency);
-        if self.in_flight > 0 {
-            latency = latency.max(AGE_COUNTS * f64::from(age));
-        }
-        if failures > 0 {
-            let detail = stats::detail_of(self.index);
-            if detail.failures_in_a_row < STREAK {
-                self.load *= penalty(failures);
-            } else {
-                latency = latency.max(others.usual);
-                if is_paused(&detail, others, now) {
-                    self.load *= PAUSED;
-                    self.class = u16::MAX;
-                }
-            }
-        }
-        let latency = if self.latency > 0 { latency } else { 1.0 };
-        self.cost = latency * self.load * self.load;
-        self.exact = true;
-    }
-}
-
-/// What one that fails is compared with; microseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Others {
-    /// Their mean response time.
-    usual: f64,
-    /// Where half of them fail, all may be well again at any moment, and one alone must not bear it for long.
-    longest_pause: u64,
-}
-
-/// The class of so many requests in flight for the weight.
-fn busy(in_flight: f64) -> u16 {
-    class((4.0 * in_flight) as u32)
-}
-
-/// By what a share of failures, in parts per million, multiplies the load: 1 or more. Single ones do not
-/// count, else those that everybody has now and then would scatter the load.
-fn penalty(failures: u32) -> f64 {
-    1.0 + FAILURE_COST * 1e-6 * f64::from(failures.saturating_sub(SINGLE))
-}
-
-/// Is a backend left alone that failed so often in a row?
-fn is_paused(detail: &Detail, others: Others, now: u64) -> bool {
-    let pause = PAUSE * (u64::from(detail.failures_in_a_row.max(STREAK) - STREAK) + 1);
-    now.saturating_sub(detail.last_used) < pause.min(others.longest_pause)
-}
 
 struct Adaptive {
     known: Known,

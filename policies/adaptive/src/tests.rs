@@ -2,7 +2,8 @@ use pointsman_policy::stats::Detail;
 use pointsman_policy::testing::{assert_shares, backends, chosen, detail, gateway, policy, request, retry};
 use pointsman_policy::{Choice, Explain, Policy, Random, Request};
 
-use super::{Adaptive, penalty};
+use super::Adaptive;
+use super::seen::penalty;
 
 /// Without hot and cold, so that only waits decide.
 const PLAIN: &str = r#"{"hot_quantile":1}"#;

@@ -124,11 +124,11 @@ fn a_cookie_of_the_application_is_learnt() {
     let [a, b] = ["a", "b"].map(login);
     let plan = gateway().top("workers = 2").upstream("api", [&a, &b]);
     let gateway = plan.with("sticky = { learn_cookie = \"SID\" }").start();
-    for _ in 0..2 {
-        let name = gateway.get("/login").backend();
+    for name in ["a", "b"] {
+        eventually("a login there", || gateway.get("/login").backend() == name);
         for _ in 0..6 {
             let answer = with_cookie(&gateway, &format!("SID=of-{name}"));
-            assert_eq!((answer.backend(), answer.has("set-cookie")), (name.clone(), false));
+            assert_eq!((answer.backend().as_str(), answer.has("set-cookie")), (name, false));
         }
     }
     assert_eq!(gateway.upstream("api")["sessions"], 2);
