@@ -156,3 +156,83 @@ fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput | NotConnected)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::runtime::LocalRuntime;
+
+    use super::*;
+    use crate::listen::{Incoming, Unreadable};
+
+    /// Answers with the path, and panics where that is `/panic`.
+    #[derive(Clone)]
+    struct Fragile;
+
+    impl Handler for Fragile {
+        type Body = Full<Bytes>;
+
+        fn handle(
+            &self,
+            _: &Rc<Peer>,
+            request: Request<Incoming>,
+        ) -> impl Future<Output = Response<Full<Bytes>>> + 'static {
+            let path = request.uri().path().to_owned();
+            async move {
+                assert_ne!(path, "/panic", "what the test asks for");
+                Response::new(Full::from(path))
+            }
+        }
+
+        fn refuse(&self, _: &Rc<Peer>, unreadable: Unreadable) -> Response<Full<Bytes>> {
+            Response::new(Full::from(unreadable.reason))
+        }
+    }
+
+    fn desk() -> Desk<Fragile> {
+        let limit = Duration::from_secs(60);
+        let settings = Settings {
+            header_timeout: limit,
+            idle_timeout: limit,
+            send_timeout: limit,
+            max_requests: u64::MAX,
+            max_head: 32 * 1024,
+            capacity: Arc::default(),
+            trust: Arc::default(),
+        };
+        Desk {
+            address: Address::Unix("/nowhere.sock".into()),
+            local: None,
+            terminator: Arc::default(),
+            settings: Rc::new(RefCell::new(Rc::new(settings))),
+            alarms: Rc::default(),
+            registry: Rc::default(),
+            handler: Fragile,
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_its_request_and_nobody_elses() {
+        let desk = desk();
+        let runtime = LocalRuntime::new().expect("a runtime");
+        runtime.block_on(async {
+            let [mut kept, mut unlucky] = [(); 2].map(|()| {
+                let (near, far) = duplex(4096);
+                desk.receive(far, None);
+                near
+            });
+            let mut answer = String::new();
+            unlucky.write_all(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert_eq!(unlucky.read_to_string(&mut answer).await.unwrap(), 0, "its connection ends");
+
+            kept.write_all(b"GET /fine HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            kept.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("/fine"), "{answer}");
+        });
+    }
+}
