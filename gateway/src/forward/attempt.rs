@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::time::Duration;
 
 use http::{StatusCode, header};
 
@@ -233,7 +232,7 @@ impl Story {
         fresh: bool,
         body: &RequestBody,
     ) -> Result<(Carrier, bool), Failure> {
-        let oldest = attempt.began().saturating_sub(micros(attempt.settings().idle_timeout));
+        let oldest = attempt.began().saturating_sub(clock::micros(attempt.settings().idle_timeout));
         let kept = if fresh { None } else { self.worker.pools.take(attempt.backend().slot, oldest) };
         let reused = kept.is_some();
         let mut connection = match kept {
@@ -310,10 +309,6 @@ fn too_slow(attempt: &Attempt) -> Failure {
 fn no_connection(cause: Cause, reason: Cow<'static, str>) -> Failure {
     let kind = FailureKind::Backend(cause, reason);
     Failure { kind, sent: false, answered: false, reused: false, trial: false }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Story {

@@ -12,7 +12,7 @@ pub(super) struct Deadline(Option<u64>);
 
 impl Deadline {
     pub(super) fn new(began: u64, timeout: Option<Duration>) -> Self {
-        Self(timeout.map(|timeout| began.saturating_add(micros(timeout))))
+        Self(timeout.map(|timeout| began.saturating_add(clock::micros(timeout))))
     }
 
     /// Sets an alarm to ring after `limit`, or when the request must have ended.
@@ -32,10 +32,6 @@ impl Deadline {
     pub(super) fn has_passed(self) -> bool {
         self.0.is_some_and(|until| until <= clock::now())
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

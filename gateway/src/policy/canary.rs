@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::shadow::Lots;
 use super::{Ask, Choice, Decision, Facts, Fault, Instance, Policy};
 use crate::stats::Outcome;
+use crate::stats::clock;
 
 /// The two are compared at most this often, microseconds.
 const BETWEEN_LOOKS: u64 = 500_000;
@@ -264,7 +265,7 @@ impl CanaryBook {
         let [main, canary] = {
             let mut standing = self.standing();
             let lately = [0, 1].map(|arm: usize| totals[arm].since(standing.before[arm]));
-            if now.saturating_sub(standing.turned) >= micros(self.rules.window) {
+            if now.saturating_sub(standing.turned) >= clock::micros(self.rules.window) {
                 (standing.before, standing.lately, standing.turned) = (standing.lately, totals, now);
             }
             lately
@@ -273,7 +274,7 @@ impl CanaryBook {
             return self.go_back(&why, now);
         }
         if let Some(after) = self.rules.promote_after
-            && now.saturating_sub(since) >= micros(after)
+            && now.saturating_sub(since) >= clock::micros(after)
             && canary.attempts >= self.rules.least_requests
         {
             self.promote(&format!("it was not worse for {after:?}"), now);
@@ -311,10 +312,6 @@ impl CanaryBook {
         // Every change leaves it consistent, so a panic elsewhere has not spoiled it.
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A canary in one worker.

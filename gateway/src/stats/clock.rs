@@ -1,7 +1,7 @@
 //! The gateway's clock: monotonic microseconds since it started.
 
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -18,6 +18,12 @@ pub fn now() -> u64 {
 pub fn span(from: u64, to: u64) -> u32 {
     const LONGEST: u64 = (1 << 31) - 1;
     u32::try_from(to.saturating_sub(from).min(LONGEST)).unwrap_or(u32::MAX)
+}
+
+/// A duration as a time on this clock is counted; saturates.
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
